@@ -54,6 +54,7 @@ FURTHER = {
     "tagging": ("words",),
     "captioning": ("words", "attention", "beam", "forcing"),
     "transcription": ("posteriors",),
+    "melody": ("forcing",),
 }
 
 
@@ -315,6 +316,14 @@ def test_a_long_text_is_cut_and_said(tmp_path, monkeypatch):
         ("gates language x --unit 99", "unit must be from 0 to 7; got 99"),
         ("gradients language xyz --step 9", "step must be from 1 to 3; got 9"),
         ("gates translation x --part middle", "part 'middle': no such part"),
+        # also where the view does not read the choice
+        ("unrolled language x --layer 9", "layer must be 0: there is no other; got 9"),
+        ("gradients language x --unit 99", "unit must be from 0 to 7; got 99"),
+        ("words translation x --part middle", "part 'middle': no such part"),
+        ("attention translation x --direction 7", "direction must be from 0 to 1; got 7"),
+        ("parameters language --clamp 4.0=1", "clamp: layer must be from 0 to 0; got 4"),
+        ("gates language xyz --step 9", "step must be from 1 to 3; got 9"),
+        ("gates language xyz --step 0", "step must be at least 1; got 0"),
         ("gates language x --clamp 0=1", "--clamp 0=1: expected LAYER.UNIT=VALUE"),
         ("gates language x --clamp 0.99=1", "clamp: unit must be from 0 to 7; got 99"),
         ("gates language x --count 0", "--count must be at least 1; got 0"),
@@ -405,6 +414,28 @@ def test_free_running_of_a_language_model_by_hand():
         scores[list(preprocessing.never_generated)] = -torch.inf
         own.append(int(scores.argmax()))
     np.testing.assert_allclose(data["by_position"]["free_running"], free, rtol=1e-5)
+
+
+@pytest.mark.parametrize("view", ["forcing", "evaluate"])
+def test_free_running_of_a_tune(view, ostinato):
+    model = package.load(run_of("melody"))
+    (tune, *_) = model.task.reader.read([INPUTS["melody"]])
+    ((forced, free, agreed),) = model.task.predictor.prefix_losses(model.network, [tune])
+    if view == "evaluate":
+        result = json.loads(
+            ostinato("evaluate", run_of("melody"), INPUTS["melody"], "--free-running", "--json").out
+        )["free_running"]
+        assert result["by_position"]["teacher_forcing"][0] > 0
+        assert result["by_position"]["prefix_right"][0] == 1.0
+        return
+    assert -sum(forced) == pytest.approx(model.score([tune])[0], rel=1e-5)
+    assert free[0] == pytest.approx(forced[0], rel=1e-5) and agreed[0]
+    differing = agreed.index(False)  # while the own prefix is the gold one, so is the loss
+    np.testing.assert_allclose(free[:differing], forced[:differing], rtol=1e-4)
+    assert free != pytest.approx(forced)
+    data = package.inspect(model, tune, "forcing").data
+    np.testing.assert_allclose(data["by_position"]["free_running"], free, rtol=1e-4)
+    np.testing.assert_allclose(data["by_position"]["teacher_forcing"], forced, rtol=1e-4)
 
 
 def test_free_running_of_a_tagger(ostinato):

@@ -172,11 +172,16 @@ def record(
             )
 
 
+def view_as_recurrent(module: nn.Module) -> Recurrent:
+    """A Recurrent itself, or one with the weights of torch.nn's RNN, GRU or LSTM."""
+    return module if isinstance(module, Recurrent) else share_weights(module)  # type: ignore[arg-type]
+
+
 def check_clamps(parts: Sequence[RecurrentPart], clamps: Sequence[Clamp]) -> None:
     """Raises InputError for a clamp of a layer or a unit that no part has."""
     sizes: dict[int, int] = {}
     for part in parts:
-        own = part.module if isinstance(part.module, Recurrent) else share_weights(part.module)
+        own = view_as_recurrent(part.module)
         for row, cell in enumerate(own.typed_cells):
             layer = row // own.directions
             sizes[layer] = min(cell.sizes[0], sizes.get(layer, cell.sizes[0]))
@@ -214,7 +219,7 @@ def forward_of(
 ) -> Callable:
     """What stands in for the forward of a part's module while it is recorded."""
     module: Any = part.module
-    own = module if isinstance(module, Recurrent) else share_weights(module)
+    own = view_as_recurrent(module)
 
     def run_recurrent(x: Tensor, lengths: Any = None, state: State = None) -> tuple[Tensor, State]:
         if edits.hidden_input is not None and edits.hidden_input[0] == part.name:

@@ -6,7 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ostinato.errors import InputError, nearest
-from ostinato.inspection.recording import Clamp, Edits, LayerRun, PartRun, Recording
+from ostinato.inspection.recording import (
+    Clamp,
+    Edits,
+    LayerRun,
+    PartRun,
+    Recording,
+    check_clamps,
+    view_as_recurrent,
+)
+from ostinato.models.inspectable import RecurrentPart
 
 
 @dataclass(frozen=True)
@@ -37,6 +46,30 @@ class Selection:
     @property
     def edits(self) -> Edits:
         return Edits(clamps=tuple(self.clamps))
+
+    def check(self, parts: Sequence[RecurrentPart]) -> None:
+        """Refuses what no part of the model has, whether or not a view reads it.
+
+        Raises:
+            InputError: No such part, layer, direction, unit or clamped unit, with the range.
+        """
+        if self.step is not None and self.step < 1:
+            raise InputError(f"step must be at least 1; got {self.step}")
+        if not parts:
+            return
+        chosen = [part for part in parts if self.part in (None, part.name)]
+        if not chosen:
+            known = [part.name for part in parts]
+            raise InputError(f"part {self.part!r}: no such part{nearest(str(self.part), known)}")
+        layers = [view_as_recurrent(part.module) for part in chosen]
+        for name, value, size in (
+            ("layer", self.layer, max(each.layers for each in layers)),
+            ("direction", self.direction, max(each.directions for each in layers)),
+            ("unit", self.unit, max(cell.sizes[0] for each in layers for cell in each.typed_cells)),
+        ):
+            if value is not None:
+                check_range(name, value, 0, size - 1)
+        check_clamps(parts, self.clamps)
 
     def choose_parts(self, recording: Recording) -> list[PartRun]:
         """The parts that were chosen; by default all but the characters of words.

@@ -6,7 +6,7 @@ import copy
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -33,6 +33,16 @@ class SearchStart:
     maximum_length: int
     width: int = 5
     length_penalty: float = 0.0
+
+
+class Losses(NamedTuple):
+    """-log p of each target of one example [U]: after the true prefix, and after the model's own;
+    and whether its own prefix is still the true one there.
+    """
+
+    forced: list[float]
+    free: list[float]
+    agreed: list[bool]
 
 
 @dataclass(frozen=True)
@@ -71,7 +81,8 @@ class Subject:
         batch: The encoded examples; None for a module.
         rows: What to call each example of the batch.
         search: -> where a beam search begins, for a model that has one.
-        pairs: -> for each of some examples where decoding begins, and the target's ids.
+        prefix_losses: -> for each of some examples the loss of each target on gold prefixes and on
+            the model's own.
         emissions: -> labels by frame, of a model that transcribes.
         next_words: (text, number) -> the likeliest next words with their probabilities.
         corpus: -> (a label for each place, its hidden state), for the view `states`.
@@ -94,7 +105,7 @@ class Subject:
     batch: Batch | None = None
     rows: Sequence[Mapping[str, Any]] = ()
     search: Callable[[], SearchStart] | None = None
-    pairs: Callable[[], list[tuple[SearchStart, list[int]]]] | None = None
+    prefix_losses: Callable[[], list[Losses]] | None = None
     emissions: Callable[[], Emissions] | None = None
     next_words: Callable[[str, int], list[tuple[str, float]]] | None = None
     corpus: Callable[[], Any] | None = None

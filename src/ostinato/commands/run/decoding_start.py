@@ -9,14 +9,10 @@ from typing import Any
 
 import torch
 
-from ostinato.commands.run.inspected_example import (
-    encode,
-    prepare,
-)
+from ostinato.commands.run.inspected_example import encode, prepare
 from ostinato.data.batching.batch import PAD, Batch
-from ostinato.inspection.subject import (
-    SearchStart,
-)
+from ostinato.inspection.subject import Losses, SearchStart
+from ostinato.inspection.views.forcing import measure
 from ostinato.tasks.language.next_words import suggest_words
 from ostinato.tasks.reader import Record
 from ostinato.tasks.task import Task
@@ -31,6 +27,19 @@ def decodes(task: Task, network: Any) -> bool:
     """Whether a model goes on from its own answers: encoder-decoders and language models do."""
     reads_prompts = hasattr(task.preprocessing, "prompt_ids") and hasattr(network, "read")
     return hasattr(network, "bos") or reads_prompts
+
+
+def reads_own_answers(task: Task, network: Any) -> bool:
+    """Whether free running can be measured: of what decodes, and of models of music."""
+    return decodes(task, network) or hasattr(task.predictor, "prefix_losses")
+
+
+def measure_prefixes(task: Task, network: Any, records: Iterable[Record]) -> list[Losses]:
+    """The losses on gold and on own prefixes, of the first records that have a target."""
+    if hasattr(task.predictor, "prefix_losses"):
+        found = task.predictor.prefix_losses(network, list(islice(records, MOST_PAIRS)))
+        return [Losses(*each) for each in found]
+    return [measure(*pair) for pair in collect_pairs(task, network, records)]
 
 
 def find_search(task: Task, network: Any, batch: Batch, text: str) -> SearchStart:

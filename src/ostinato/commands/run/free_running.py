@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from ostinato.commands.run.decoding_start import collect_pairs, decodes
+from ostinato.commands.run.decoding_start import measure_prefixes, reads_own_answers
 from ostinato.commands.run.subject import first_network
 from ostinato.commands.tables import table
 from ostinato.errors import InputError, option_name
-from ostinato.inspection.views.forcing import measure, summarise
+from ostinato.inspection.views.forcing import summarise
 from ostinato.tasks.reader import Record
 from ostinato.tasks.task import Task
 
@@ -30,12 +30,12 @@ def measure_free_running(task: Task, network: Any, records: Sequence[Record]) ->
         InputError: A model that decodes nothing.
     """
     member = first_network(network)
-    if not decodes(task, member):
+    if not reads_own_answers(task, member):
         raise InputError(
             f"{option_name('free_running')}: a model of task {task.name} does not read its own "
             "answers while it gives them"
         )
-    return summarise([measure(*pair) for pair in collect_pairs(task, member, records)])
+    return summarise(measure_prefixes(task, member, records))
 
 
 def format_free_running(

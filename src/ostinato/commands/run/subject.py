@@ -11,10 +11,11 @@ import torch
 from torch import Tensor, nn
 
 from ostinato.commands.run.decoding_start import (
-    collect_pairs,
     decodes,
     find_next_words,
     find_search,
+    measure_prefixes,
+    reads_own_answers,
 )
 from ostinato.commands.run.inspected_example import (
     cut_example,
@@ -28,6 +29,7 @@ from ostinato.errors import InputError
 from ostinato.inspection.gate_averages import Averages, measure_gates
 from ostinato.inspection.subject import (
     Emissions,
+    Losses,
     SearchStart,
     Subject,
     copy_in_float64,
@@ -79,7 +81,7 @@ def build_subject(
         run=refuse_run,
         step_scores=refuse_run,
         search=refuse_search if decodes(trained.task, network) else None,
-        pairs=refuse_run if decodes(trained.task, network) else None,  # type: ignore[arg-type]
+        prefix_losses=refuse_prefixes if reads_own_answers(trained.task, network) else None,
         emissions=refuse_emissions if hasattr(network, "log_probabilities_by_frame") else None,
         next_words=find_next_words(trained.task, own),
         corpus=corpus if corpus is None else refuse_run,
@@ -99,6 +101,10 @@ def refuse_run() -> Tensor:
 
 
 def refuse_search() -> SearchStart:
+    raise InputError("this view needs an input: give a text or a file")
+
+
+def refuse_prefixes() -> list[Losses]:
     raise InputError("this view needs an input: give a text or a file")
 
 
@@ -149,6 +155,7 @@ def add_records(
         batch = replace(batch, targets=find_own_targets(task, network, records[0], batch, answer))
     labels = label_steps(task, records[0], batch)
     text = subject.text or describe_record(task, records[0])
+    pairs = (lambda: records) if given or corpus is None else corpus
     everything = [cut_example(each, limit)[0]._replace(targets=None) for each in examples]
     alone = [each._replace(spellings=None) for each in everything]
     return replace(
@@ -161,9 +168,7 @@ def add_records(
         batch=collate(alone),
         rows=[{"name": describe_record(task, record)[:40]} for record in records],
         search=None if subject.search is None else lambda: find_search(task, network, batch, text),
-        pairs=None
-        if subject.pairs is None
-        else lambda: collect_pairs(task, network, records if given or corpus is None else corpus()),
+        prefix_losses=subject.prefix_losses and (lambda: measure_prefixes(task, network, pairs())),
         emissions=None
         if subject.emissions is None
         else lambda: collect_emissions(task, network, batch),

@@ -285,6 +285,10 @@ function graph(panel, box) {
       const at = kinds.indexOf(kind), sample = shape("svg", { width: 30, height: 10, "aria-hidden": "true" });
       sample.append(shape("line", { x1: 0, x2: 30, y1: 5, y2: 5, stroke: colourOf(at), "stroke-width": 2, "stroke-dasharray": DASHES[at % DASHES.length] }));
       return make("span", {}, sample, kind);
+    }), ...["best", "finished", "pruned"].filter(kind => panel.nodes.some(node => node[4] === kind)).map(kind => {
+      const sample = shape("svg", { width: 30, height: 14, "aria-hidden": "true" });
+      sample.append(shape("rect", { x: 2, y: 2, width: 24, height: 10, rx: 3, class: `box ${kind}` }));
+      return make("span", {}, sample, kind);
     }));
   }
   box.append(frame, legend, numbers(["box", "detail", "kind", "comes from"], () => panel.nodes.map((node, at) => [node[2], node[3], node[4], panel.edges.filter(edge => edge[1] === at).map(edge => panel.nodes[edge[0]][2]).join(", ")]), panel.title));

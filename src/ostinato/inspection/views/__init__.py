@@ -10,8 +10,9 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
+from ostinato.data.batching.batch import Batch
 from ostinato.errors import InputError, nearest
-from ostinato.inspection.selection import Selection
+from ostinato.inspection.selection import Selection, check_range
 from ostinato.inspection.subject import Subject
 from ostinato.inspection.view import View
 from ostinato.inspection.views.attention import view_attention
@@ -106,7 +107,7 @@ VIEWS = {
     "forcing": Definition(
         view_forcing,
         "teacher forcing against free running: the loss on gold and on own prefixes",
-        lambda subject: subject.pairs is not None,
+        lambda subject: subject.prefix_losses is not None,
     ),
     "suggestions": Definition(
         view_suggestions,
@@ -140,6 +141,13 @@ def one_thread() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
+def count_steps(batch: Batch) -> int:
+    """The steps of a batch's longest input or target."""
+    targets = batch.targets
+    steps = 0 if targets is None or targets.dim() < 2 else targets.shape[1]
+    return max(steps, int(batch.lengths.max()))
+
+
 def list_views(subject: Subject) -> list[str]:
     """The names of the views that a model has."""
     return [name for name, definition in VIEWS.items() if definition.suits(subject)]
@@ -158,8 +166,12 @@ def build_view(subject: Subject, name: str, selection: Selection) -> View:
         raise InputError(
             f"this model has no view {name!r}: it has {', '.join(list_views(subject))}"
         )
+    selection.check(subject.parts)
     with one_thread():
         view = VIEWS[name].view(subject, selection)
+    if selection.step is not None and subject.batch is not None:
+        # after the view, whose own range is narrower where it reads the step
+        check_range("step", selection.step, 1, count_steps(subject.batch))
     return replace(
         view,
         text=subject.text,

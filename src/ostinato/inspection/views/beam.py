@@ -195,7 +195,7 @@ def draw_tree(nodes: list[dict[str, Any]], width: int) -> Graph:
         detail = f"{node['log_probability']:.2f}"
         drawn.append(Node(node["step"], rank_here, node["token"], detail, node["status"]))
         parent = 0 if node["parent"] is None else places[node["parent"]]
-        edges.append(Edge(parent, places[number], "best" if node["status"] == "best" else ""))
+        edges.append(Edge(parent, places[number], "best" if node["status"] == "best" else "other"))
     return Graph(
         f"The {width} hypotheses kept at each step, with the sum of log p; grey ones were pruned",
         drawn,

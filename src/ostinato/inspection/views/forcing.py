@@ -4,25 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 
 from ostinato.errors import InputError
 from ostinato.inspection.panels import Lines, Panel, Table
 from ostinato.inspection.selection import Selection
-from ostinato.inspection.subject import SearchStart, Subject
+from ostinato.inspection.subject import Losses, SearchStart, Subject
 from ostinato.inspection.view import View
-
-
-class Losses(NamedTuple):
-    """-log p of each target of one example [U]: after the true tokens, and after the model's
-    own.
-    """
-
-    forced: list[float]
-    free: list[float]
-    agreed: list[bool]
 
 
 def view_forcing(subject: Subject, selection: Selection) -> View:
@@ -35,12 +25,11 @@ def view_forcing(subject: Subject, selection: Selection) -> View:
 
     Source: Bengio et al., Scheduled sampling, 2015; Ranzato et al., 2016, on exposure bias.
     """
-    if subject.pairs is None:
+    if subject.prefix_losses is None:
         raise InputError("this model decodes nothing: it has no prefixes of its own")
-    pairs = subject.pairs()
-    if not pairs:
+    found = subject.prefix_losses()
+    if not found:
         raise InputError("no example with a target: give one after a tab, or a file")
-    found = [measure(start, targets) for start, targets in pairs]
     data = summarise(found)
     notes = [
         f"{len(found)} examples: free running costs {data['gap']:.4g} nats a token more than "

@@ -24,6 +24,7 @@ from ostinato.tasks.melody.generation import TuneGenerator, check_request
 from ostinato.tasks.melody.markov import model_tensors
 from ostinato.tasks.melody.markov_network import build_markov_network
 from ostinato.tasks.melody.options import MelodyOptions
+from ostinato.tasks.melody.own_prefixes import compare_prefixes
 from ostinato.tasks.melody.preprocessing import MelodyPreprocessing
 from ostinato.tasks.melody.reader import MelodyReader
 from ostinato.tasks.melody.tune_files import save_tunes
@@ -94,6 +95,14 @@ class MelodyPredictor(Predictor):
             tokens=ROWS * self.options.maximum_steps,
             with_targets=True,
         )
+
+    def prefix_losses(
+        self, network: nn.Module, records: Sequence[Tune]
+    ) -> list[tuple[list[float], list[float], list[bool]]]:
+        """-log p of the first steps of tunes on gold prefixes and on the model's own; see
+        `tasks.melody.own_prefixes`.
+        """
+        return compare_prefixes(self.preprocessing, network, records)
 
     def score_batch(self, network: Any, batch: Batch) -> list[float]:
         """log P of each row, in chunks of --maximum-steps between which the state is carried."""
