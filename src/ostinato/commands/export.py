@@ -14,7 +14,7 @@ from ostinato.data.files.atomic import write_all_atomically
 from ostinato.errors import InputError
 from ostinato.metrics import METRICS
 from ostinato.notices import notify
-from ostinato.tasks.folder import Trained
+from ostinato.tasks.run_folder import Trained
 
 EXAMPLES = (
     "ostinato export runs/language --format html --output model.html   # opens in any browser",

@@ -14,9 +14,9 @@ from typing import Any
 from ostinato.commands.run.device import choose_device
 from ostinato.data.files.atomic import write_atomically
 from ostinato.errors import InputError
-from ostinato.tasks.folder import Trained
 from ostinato.tasks.predictor import Predictor
 from ostinato.tasks.request import Request
+from ostinato.tasks.run_folder import Trained
 from ostinato.tasks.shared.inference import independent_rows
 from ostinato.terminal import print_message
 
