@@ -27,7 +27,7 @@ from ostinato.data.files.samples import sample_files
 from ostinato.data.images.images import open_image
 from ostinato.metrics import METRICS
 from ostinato.metrics.corpus import corpus_score
-from ostinato.tasks.folder import load_baseline
+from ostinato.tasks.run_folder import load_baseline
 from setting import setting, write
 
 COLUMNS = [

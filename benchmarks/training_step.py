@@ -24,7 +24,7 @@ import torch
 from torch.profiler import ProfilerActivity, profile
 
 from ostinato import options
-from ostinato.commands.run.prepare import fit_network, make_batches
+from ostinato.commands.run.parts import fit_network, make_batches
 from ostinato.commands.run.splits import Splits
 from ostinato.commands.tables import table
 from ostinato.data.files.samples import sample_files

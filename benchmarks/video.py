@@ -36,7 +36,7 @@ from ostinato.data.text.vocabulary import Vocabulary
 from ostinato.metrics import METRICS
 from ostinato.metrics.corpus import corpus_score
 from ostinato.metrics.interval import interval
-from ostinato.tasks.folder import load_baseline
+from ostinato.tasks.run_folder import load_baseline
 from ostinato.tasks.video.labels import count_clip_labels
 from setting import add_sets, find, flags, tell
 

@@ -15,13 +15,13 @@ import torch
 
 import ostinato
 from ostinato import options
-from ostinato.commands.run.prepare import fit_network, make_batches
+from ostinato.commands.run.parts import fit_network, make_batches
 from ostinato.commands.run.splits import Splits
 from ostinato.data.files.samples import sample_files
 from ostinato.errors import InputError
 from ostinato.metrics import METRICS
 from ostinato.tasks import TASKS, find_task
-from ostinato.tasks.folder import load_baseline, save_weight
+from ostinato.tasks.run_folder import load_baseline, save_weight
 from ostinato.training.loop import train
 from ostinato.training.options import Options
 

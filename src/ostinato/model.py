@@ -17,10 +17,10 @@ from ostinato.errors import InputError
 from ostinato.hub import fetch_from_hub
 from ostinato.notices import notify
 from ostinato.stream import Stream
-from ostinato.tasks.folder import Trained, read_json
-from ostinato.tasks.folder import load as load_trained
 from ostinato.tasks.model_card import format_model_card
 from ostinato.tasks.reader import Record
+from ostinato.tasks.run_folder import Trained, read_json
+from ostinato.tasks.run_folder import load as load_trained
 from ostinato.tasks.shared.cut_inputs import report_cuts
 from ostinato.tasks.shared.streamer import (
     Streamer,

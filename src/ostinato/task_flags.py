@@ -91,7 +91,7 @@ def changeable(field: Field) -> bool:
 def run_options(arguments: list[str]) -> list[Field]:
     """All options of the task of the run among the arguments."""
     from ostinato.tasks import find_task
-    from ostinato.tasks.folder import describe
+    from ostinato.tasks.run_folder import describe
 
     run = find_subject(arguments, lambda word: (Path(word.split(",")[0]) / "model.json").is_file())
     return list(options.fields(find_task(describe(run.split(",")[0])["task"]).options).values())

@@ -90,9 +90,9 @@ def test_posteriors_are_the_models_and_the_transcript_is_aligned(given):
         text = model.predict([recording])[0]
         recording = recording._replace(text="")
     data = package.inspect(model, recording, "posteriors").data
-    rows = model.task.predictor.answer(model.network, [model.task.preprocessing.encode(recording)])[
-        0
-    ]
+    rows = model.task.predictor.recogniser.score_labels(
+        model.network, [model.task.preprocessing.encode(recording)]
+    )[0]
     np.testing.assert_allclose(data["posteriors"], np.exp(rows), atol=1e-5)
     np.testing.assert_allclose(data["posteriors"].sum(1), 1, atol=1e-12)
     spelled = "".join(span["label"] for span in data["alignment"]).replace("space", " ")

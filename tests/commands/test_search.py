@@ -17,8 +17,6 @@ from ostinato.errors import InputError
 from ostinato.tasks import TASKS, find_task
 from toy_language import write_toy
 
-pytestmark = pytest.mark.pictures
-
 pytest.importorskip("optuna")
 SPACE = """
 [learning_rate]

@@ -52,7 +52,7 @@ def waves(count=40, seed=0):
 
 def test_series_of_unequal_length():
     X, y = waves()
-    model = Classifier(cell="gru", **SMALL, epochs=12).fit(X, y)
+    model = Classifier(cell="gru", **SMALL, epochs=25).fit(X, y)
     assert model.score(*waves(seed=1)) >= 0.9
     whole = model.predict_proba(X)
     assert np.array_equal(whole, np.concatenate([model.predict_proba([each]) for each in X]))

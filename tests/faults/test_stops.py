@@ -111,7 +111,9 @@ def test_a_signal_saves_and_resume_goes_on_to_the_same_bits(
     resumed(ostinato, uninterrupted)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)]
+)
 def test_stopped_where_nothing_can_be_saved_it_does_not_say_saved(number, place):
     """As on a full disk, a file of more than `limit` bytes cannot be written: no checkpoint can."""
     limit = 10_000
@@ -133,8 +135,17 @@ def test_stopped_where_nothing_can_be_saved_it_does_not_say_saved(number, place)
     assert "saved at" not in err and "Traceback" not in err
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("removed", ["new", "new/training", "new/model.json"])
+@pytest.mark.parametrize(
+    ("removed", "number"),
+    [
+        ("new", signal.SIGINT),
+        ("new/training", signal.SIGTERM),
+        ("new/model.json", signal.SIGINT),
+        pytest.param("new", signal.SIGTERM, marks=pytest.mark.slow),
+        pytest.param("new/training", signal.SIGINT, marks=pytest.mark.slow),
+        pytest.param("new/model.json", signal.SIGTERM, marks=pytest.mark.slow),
+    ],
+)
 def test_stopped_without_its_folder_it_does_not_say_saved(removed, number, place):
     process = start(*ENDLESS, "--evaluate-every", "4000")
     wait_for_steps(process, place / "new", 2)
@@ -270,7 +281,10 @@ def test_a_schedule_whose_end_is_moved_says_so(schedule, said, place, ostinato):
     ]
 
 
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("number", "status"),
+    [(signal.SIGINT, 130), pytest.param(signal.SIGTERM, 143, marks=pytest.mark.slow)],
+)
 def test_one_signal_ends_the_report(number, status, place, ostinato, monkeypatch):
     from ostinato.commands.run import report
 

@@ -18,7 +18,7 @@ from ostinato.errors import InputError
 from ostinato.notices import collect_notices
 from ostinato.tasks.classification import TASK
 from ostinato.tasks.classification.encoders import cut_tokens
-from ostinato.tasks.folder import load_baseline
+from ostinato.tasks.run_folder import load_baseline
 from ostinato.tasks.shared.label_counts import class_probabilities
 from ostinato.tasks.shared.small_data import random_part
 from ostinato.tasks.task import Task

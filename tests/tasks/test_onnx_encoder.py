@@ -110,8 +110,7 @@ def test_captions_by_it(tmp_path):
     other = network(tmp_path / "b.onnx", kind="vector")
     with pytest.raises(
         InputError,
-        match="b.onnx: not the network that the model was trained with; name that one with "
-        "--encoder",
+        match="b.onnx: not the network that the model was trained with; name that one with encoder",
     ):
         package.load(tmp_path / "run", encoder=other).predict(files)
 

@@ -20,7 +20,7 @@ from ostinato.data.files.samples import FOLDER, sample_files
 from ostinato.decoding.ctc import prefix_beam
 from ostinato.errors import InputError
 from ostinato.tasks import TASKS
-from ostinato.tasks.transcription.decoder import Decoder
+from ostinato.tasks.transcription.decoder import Decoder, split_at_silence
 from ostinato.tasks.transcription.error_analysis import analyse_errors
 from ostinato.tasks.transcription.features import (
     FeatureStream,
@@ -356,6 +356,30 @@ TRANSCRIPT = Transcript(
     "a b.wav",
     10.0,
 )
+
+
+def test_a_long_recording_is_aligned_in_pieces_and_reads_the_same(tones, tmp_path, monkeypatch):
+    manifest, model = tones
+    samples = np.concatenate([read_audio(each.audio) for each in read_recordings([manifest])])
+    soundfile.write(tmp_path / "all.wav", samples, 8000)
+    [whole] = model.predictions([str(tmp_path / "all.wav")])
+    monkeypatch.setattr("ostinato.tasks.transcription.decoder.MOST_ROWS", 40)
+    [split] = model.predictions([str(tmp_path / "all.wav")])
+    assert split.text.replace(" ", "") == whole.text.replace(" ", "") != ""
+    assert split.seconds == pytest.approx(whole.seconds)
+    letters = "".join(word.text for word in split.words)
+    assert letters == split.text.replace(" ", "")
+    starts = [word.start for word in split.words]
+    assert starts == sorted(starts) and split.words[-1].end <= split.seconds
+
+
+def test_pieces_end_where_nothing_is_said():
+    rows = np.full((30, 2), -3.0)
+    rows[:, 1] = -1.0
+    for blanks in (slice(2, 5), slice(7, 9), slice(14, 18)):
+        rows[blanks, 0] = 0.0
+    assert split_at_silence(rows, 10) == [0, 8, 16, 26]
+    assert split_at_silence(rows, 30) == [0]
 
 
 @pytest.mark.parametrize(

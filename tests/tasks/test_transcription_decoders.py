@@ -222,6 +222,7 @@ def language(request, tmp_path_factory):
         dev=[str(folder / "text.txt")],
         out=folder / "run",
         unit=request.param,
+        alone=True,  # shallow fusion asks the network
         hidden_size=8,
         epochs=1.0,
         least_steps=1,

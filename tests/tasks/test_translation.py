@@ -250,4 +250,4 @@ def test_a_toy_language_is_learned(settings, tmp_path):
     ]:
         with pytest.raises(InputError, match=message):
             model.predict(wrong)
-    assert json.loads((tmp_path / "run/report.json").read_text())["data"]["train"] == 380
+    assert json.loads((tmp_path / "run/report.json").read_text())["data"]["train"] == 370

@@ -19,7 +19,7 @@ from ostinato.metrics import METRICS
 from ostinato.metrics.significance import paired
 from ostinato.signature import check_types
 from ostinato.tasks import find_task
-from ostinato.tasks.folder import Trained
+from ostinato.tasks.run_folder import Trained
 from ostinato.tasks.task import TaskDefinition
 from ostinato.tasks.unsuitable import Unsuitable
 from ostinato.training.loop import TrainingDiverged

@@ -29,9 +29,9 @@ from ostinato.notices import collect_notices, notify
 from ostinato.options import to_dict
 from ostinato.signature import check_types
 from ostinato.tasks.baseline import Baseline
-from ostinato.tasks.folder import Trained, load, load_baseline
 from ostinato.tasks.prediction import Counts, Prediction
 from ostinato.tasks.reader import Record
+from ostinato.tasks.run_folder import Trained, load, load_baseline
 from ostinato.tasks.shared.cut_inputs import report_cuts
 from ostinato.tasks.tally import Tally
 from ostinato.tasks.task import Task
@@ -92,12 +92,7 @@ def evaluate(
         records = task.reader.read(chosen)
         names = [display_path(file) for file in chosen]
         report_cuts(task, records)
-        result, counts, _ = measure(task, trained.answering_network, records, seed=seed)
-        if trained.joint is not None:
-            alone, _, _ = measure(task, trained.network, records, seed=seed)
-            result["alone"] = alone["metrics"]
-        if free_running:
-            result["free_running"] = measure_free_running(task, trained.network, records)
+        result, counts = measure_run(trained, records, seed=seed, free_running=free_running)
     result = {
         "task": task.name,
         "run": str(trained.folder),
@@ -133,6 +128,30 @@ def load_other(run: str, trained: Trained, changes: dict[str, Any], device: str)
             f"{trained.folder} of task {trained.task.name}"
         )
     return other
+
+
+def measure_run(
+    trained: Trained, records: Sequence[Record], *, seed: int, free_running: bool
+) -> tuple[dict[str, Any], dict[str, list[Counts]]]:
+    """Scores the answers of a run, and its network alone where it answers with its baseline.
+
+    Args:
+        trained: the run
+        records: what `task.reader.read` gave
+        seed: of the resampling for the intervals
+        free_running: whether to measure the loss of free running, too
+
+    Returns:
+        The scores as a mapping, and the counts of each metric per example.
+    """
+    task = trained.task
+    result, counts, _ = measure(task, trained.answering_network, records, seed=seed)
+    if trained.joint is not None:
+        alone, _, _ = measure(task, trained.network, records, seed=seed)
+        result["alone"] = alone["metrics"]
+    if free_running:
+        result["free_running"] = measure_free_running(task, trained.network, records)
+    return result, counts
 
 
 def predict_all(

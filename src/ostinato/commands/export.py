@@ -14,7 +14,7 @@ from ostinato.data.files.atomic import write_all_atomically
 from ostinato.errors import InputError
 from ostinato.metrics import METRICS
 from ostinato.notices import notify
-from ostinato.tasks.folder import Trained
+from ostinato.tasks.run_folder import Trained
 
 EXAMPLES = (
     "ostinato export runs/language --format html --output model.html   # opens in any browser",
@@ -124,10 +124,12 @@ def check_small(model: Any, files: list[str], tolerance: float) -> dict[str, Any
     from ostinato.commands.evaluate import evaluate
     from ostinato.exporting.small_weights import with_small_weights
 
-    metric = model.task.options.dev_metric or model.task.definition.metrics[0]
     small = copy.copy(model)
     small.networks = [with_small_weights(model.networks[0])]
     before, after = (evaluate(each, files) for each in (model, small))
+    metric = model.task.options.dev_metric
+    if metric not in before["metrics"]:  # as the loss, which chooses the weights of small data
+        metric = model.task.definition.metrics[0]
     old, new = before["metrics"][metric], after["metrics"][metric]
     loss = (old - new) if METRICS[metric].higher_is_better else (new - old)
     if loss > tolerance * abs(old):

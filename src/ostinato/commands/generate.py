@@ -12,8 +12,8 @@ from ostinato.commands.run.progress import count_along, say
 from ostinato.commands.tables import as_json
 from ostinato.errors import InputError, option_name
 from ostinato.signature import check_types
-from ostinato.tasks.folder import Trained, load
 from ostinato.tasks.request import Piece, Request
+from ostinato.tasks.run_folder import Trained, load
 from ostinato.tasks.task import Task
 
 EXAMPLES = (

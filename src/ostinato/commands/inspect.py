@@ -24,7 +24,7 @@ from ostinato.inspection.subject import Subject, describe_module
 from ostinato.inspection.view import View, place_side_by_side
 from ostinato.inspection.views import VIEWS, build_view, list_views
 from ostinato.inspection.views.words import look_up
-from ostinato.tasks.folder import Trained, load
+from ostinato.tasks.run_folder import Trained, load
 
 ALL = "all"
 WITHOUT_INPUT = ("parameters", "learning", "words")  # views of a model alone

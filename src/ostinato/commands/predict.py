@@ -16,8 +16,8 @@ from ostinato.commands.tables import as_json
 from ostinato.data.files.atomic import write_atomically
 from ostinato.data.text.nbest_format import Candidate, format_nbest
 from ostinato.signature import check_types
-from ostinato.tasks.folder import Trained, load
 from ostinato.tasks.prediction import Prediction
+from ostinato.tasks.run_folder import Trained, load
 from ostinato.tasks.shared.cut_inputs import collect_cuts, notify_cut
 from ostinato.tasks.task import Task
 

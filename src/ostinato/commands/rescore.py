@@ -14,8 +14,8 @@ from ostinato.data.text.nbest_format import Candidate, format_nbest, read_nbest
 from ostinato.decoding.rescoring import combine, reorder, tune_weight
 from ostinato.errors import InputError
 from ostinato.metrics import bleu
-from ostinato.tasks.folder import Trained, load
 from ostinato.tasks.reader import Record
+from ostinato.tasks.run_folder import Trained, load
 
 SOURCE_NEEDED = "--source is needed: the file of the sentences that the n-best list translates"
 

@@ -9,8 +9,8 @@ from ostinato.commands.run.device import choose_device
 from ostinato.commands.run.progress import hold_notices, track_pieces
 from ostinato.commands.tables import as_json
 from ostinato.signature import check_types
-from ostinato.tasks.folder import Trained, load
 from ostinato.tasks.reader import Record
+from ostinato.tasks.run_folder import Trained, load
 from ostinato.tasks.shared.cut_inputs import report_cuts
 
 EXAMPLES = (

@@ -14,9 +14,10 @@ from typing import Any
 from ostinato.commands.run.device import choose_device
 from ostinato.data.files.atomic import write_atomically
 from ostinato.errors import InputError
-from ostinato.tasks.folder import Trained
+from ostinato.notices import silence_notices
 from ostinato.tasks.predictor import Predictor
 from ostinato.tasks.request import Request
+from ostinato.tasks.run_folder import Trained
 from ostinato.tasks.shared.inference import independent_rows
 from ostinato.terminal import print_message
 
@@ -75,7 +76,8 @@ def serve(
     listener = bind(host, port)
     try:
         models = load_models([run, *more], changes, choose_device(device))
-        application = build_application(models, settings, snapshot=snapshot)
+        with silence_notices():  # so that the address comes first; `announce` says what matters
+            application = build_application(models, settings, snapshot=snapshot)
     except BaseException:
         listener.close()
         raise
@@ -112,6 +114,12 @@ def announce(models: dict[str, Any], listener: socket.socket, *, is_open: bool) 
     shown = f"[{address}]" if ":" in address else address
     names = ", ".join(f"{name} ({model.task.name})" for name, model in models.items())
     print_message(f"serving {names} at http://{shown}:{number}")
+    joint = [name for name, model in models.items() if model.joint is not None]
+    if joint:
+        print_message(
+            f"note: sessions, streams and views of {', '.join(joint)} use the network alone, "
+            "without the share of its baseline"
+        )
     if is_open:
         print_message(
             "anybody who reaches this address may use the models; --token asks for a password"

@@ -15,7 +15,7 @@ from ostinato.commands.run.train_here import Manner
 from ostinato.commands.tables import as_json
 from ostinato.errors import InputError
 from ostinato.signature import check_types
-from ostinato.tasks.folder import Trained
+from ostinato.tasks.run_folder import Trained
 from ostinato.training.group import read_launched
 
 EXAMPLES = (

@@ -25,9 +25,9 @@ from ostinato.errors import InputError
 from ostinato.inspection.verify import Check
 from ostinato.inspection.verify import verify as verify_layer
 from ostinato.layers.recurrent import Recurrent
-from ostinato.tasks.folder import Trained, load
 from ostinato.tasks.prediction import Prediction
 from ostinato.tasks.reader import Record
+from ostinato.tasks.run_folder import Trained, load
 
 FILES_NEEDED = (
     "name the files of some examples after the run: the files that it was trained on are gone"

@@ -60,7 +60,26 @@ def describe_openapi(models: list[str], settings: Settings, version: str) -> dic
 
 def model_paths(settings: Settings) -> dict[str, Any]:
     """The paths of one model."""
-    inputs = {
+    inputs = describe_inputs(settings)
+    view = {"type": "object", "properties": {"input": VALUE}, "required": ["input"]}
+    events = operation("Generate samples, as server-sent events", "text/event-stream")
+    return {
+        "/model": {"get": operation("Describe the model: task, options, inputs")},
+        "/predict": {"post": with_body(operation("Predict a batch of inputs"), inputs)},
+        "/generate": {"post": with_body(events, describe_generation(settings))},
+        "/inspect/{view}": {
+            "parameters": [parameter("view")],
+            "post": with_body(
+                operation("Inspect gates, states, attention, gradients on an input"), view
+            ),
+        },
+        **describe_sessions(inputs),
+    }
+
+
+def describe_inputs(settings: Settings) -> dict[str, Any]:
+    """The schema of a batch of inputs."""
+    return {
         "type": "object",
         "properties": {
             "inputs": {
@@ -72,7 +91,11 @@ def model_paths(settings: Settings) -> dict[str, Any]:
         },
         "required": ["inputs"],
     }
-    generate = {
+
+
+def describe_generation(settings: Settings) -> dict[str, Any]:
+    """The schema of what is to be generated."""
+    return {
         "type": "object",
         "properties": {
             "prompt": {"type": "string", "maxLength": settings.characters},
@@ -88,23 +111,20 @@ def model_paths(settings: Settings) -> dict[str, Any]:
         },
         "additionalProperties": False,
     }
-    view = {"type": "object", "properties": {"input": VALUE}, "required": ["input"]}
+
+
+def describe_sessions(inputs: dict[str, Any]) -> dict[str, Any]:
+    """The paths of a model's sessions, in which a sequence comes piece by piece.
+
+    Args:
+        inputs: The schema of a batch of inputs.
+    """
     session = {"type": "object", "properties": {"rate": {"type": "integer", "minimum": 0}}}
-    id_, name = parameter("id"), parameter("view")
+    id_ = parameter("id")
     state = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
     write = operation("Set the hidden state of a session (safetensors)")
     write["requestBody"] = {"required": True, "content": state}
-    events = operation("Generate samples, as server-sent events", "text/event-stream")
     return {
-        "/model": {"get": operation("Describe the model: task, options, inputs")},
-        "/predict": {"post": with_body(operation("Predict a batch of inputs"), inputs)},
-        "/generate": {"post": with_body(events, generate)},
-        "/inspect/{view}": {
-            "parameters": [name],
-            "post": with_body(
-                operation("Inspect gates, states, attention, gradients on an input"), view
-            ),
-        },
         "/sessions": {
             "post": with_body(
                 operation("Start a session with the initial hidden state"), session, required=False

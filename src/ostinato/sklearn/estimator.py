@@ -14,7 +14,7 @@ from sklearn.utils import check_random_state
 from torch import nn
 
 from ostinato.commands.run.config import RunRequest, make_config
-from ostinato.commands.run.prepare import Parts, build_parts
+from ostinato.commands.run.parts import Parts, build_parts
 from ostinato.commands.run.progress import silence_notices
 from ostinato.commands.run.records import records_as_files
 from ostinato.metrics import METRICS

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ostinato.data.files.samples import sample_files
 from ostinato.errors import InputError
-from ostinato.tasks.folder import Trained, read_json
+from ostinato.tasks.run_folder import Trained, read_json
 
 
 def tested_files(trained: Trained, otherwise: str, *, any_examples: bool = False) -> list[str]:

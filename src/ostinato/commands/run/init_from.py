@@ -19,7 +19,7 @@ from ostinato import options as option_fields
 from ostinato.data.files.weights_file import load_weights, unique_state
 from ostinato.errors import InputError, option_name
 from ostinato.option_groups import group_of
-from ostinato.tasks import folder as run_folder
+from ostinato.tasks import run_folder
 from ostinato.tasks.task import Task
 
 # the vocabulary that indexes the rows of a tensor, by the first pattern that matches its name

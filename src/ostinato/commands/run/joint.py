@@ -10,7 +10,7 @@ from ostinato.commands.run.splits import OVERLAP_SHARE
 from ostinato.commands.run.training_run import TrainingRun
 from ostinato.metrics import METRICS
 from ostinato.notices import notify, silence_notices
-from ostinato.tasks import folder as run_folder
+from ostinato.tasks import run_folder
 from ostinato.tasks.shared.joint_labels import choose_weight
 
 

@@ -28,8 +28,8 @@ from ostinato.commands.run.run_files import PLAN, TRAINING
 from ostinato.commands.run.threads import read_threads
 from ostinato.commands.run.train_here import Manner, train_here
 from ostinato.errors import InputError, Interrupted, RunFailed, option_name
-from ostinato.tasks import folder as run_folder
-from ostinato.tasks.folder import Trained
+from ostinato.tasks import run_folder
+from ostinato.tasks.run_folder import Trained
 from ostinato.training.group import STORE
 from ostinato.training.interrupt import SIGNALS
 

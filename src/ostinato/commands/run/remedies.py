@@ -29,7 +29,7 @@ from ostinato.inspection.views.gradients import view_gradients
 from ostinato.inspection.views.lags import view_lags
 from ostinato.inspection.views.remedies import Trial, view_remedies
 from ostinato.tasks import TASKS
-from ostinato.tasks.folder import Trained
+from ostinato.tasks.run_folder import Trained
 from ostinato.tasks.task import TaskDefinition
 from ostinato.training.curves import read_curves
 from ostinato.training.loop import TrainingDiverged

@@ -22,8 +22,8 @@ from ostinato.data.files.weights_file import load_unique_state, load_weights
 from ostinato.data.files.wording import display_path, pluralise
 from ostinato.errors import InputError
 from ostinato.metrics import METRICS
-from ostinato.tasks import folder as run_folder
-from ostinato.tasks.folder import Trained
+from ostinato.tasks import run_folder
+from ostinato.tasks.run_folder import Trained
 from ostinato.tasks.task import Task
 from ostinato.training import checkpoint_averaging
 from ostinato.training.averaged_sgd import AveragedSGD

@@ -25,7 +25,7 @@ from pathlib import Path
 from ostinato.commands.run.config import RunConfig
 from ostinato.data.files.atomic import write_atomically
 from ostinato.errors import InputError
-from ostinato.tasks import folder as run_folder
+from ostinato.tasks import run_folder
 from ostinato.training import checkpoint, checkpoint_averaging, curves
 from ostinato.training.event_log import EVENT_FILE
 from ostinato.training.file_removal import TEMPORARY, remove_files, remove_folder_if_empty

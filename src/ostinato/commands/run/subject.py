@@ -37,8 +37,8 @@ from ostinato.inspection.subject import (
 )
 from ostinato.inspection.views.states import Corpus
 from ostinato.models.inspectable import Inspectable, RecurrentPart
-from ostinato.tasks.folder import Trained
 from ostinato.tasks.reader import Record
+from ostinato.tasks.run_folder import Trained
 from ostinato.tasks.shared.inference import device_of
 from ostinato.tasks.task import Task
 from ostinato.training.curves import read_curves

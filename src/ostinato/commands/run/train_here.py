@@ -12,8 +12,8 @@ from ostinato.commands.run.progress import quiet
 from ostinato.commands.run.report import finish
 from ostinato.commands.run.run_files import TRAINING
 from ostinato.commands.run.threads import choose_threads, use_threads
-from ostinato.tasks import folder as run_folder
-from ostinato.tasks.folder import Trained
+from ostinato.tasks import run_folder
+from ostinato.tasks.run_folder import Trained
 from ostinato.training import checkpoint
 from ostinato.training.group import read_launched
 

@@ -1,105 +1,30 @@
-"""A training run: its steps, its evaluations on the dev set, its checkpoints."""
+"""A training run: its steps and its evaluations on the dev set."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator
+from dataclasses import asdict
 
-import torch
-from torch import nn
-
-from ostinato.commands.run.config import RunConfig
 from ostinato.commands.run.forecast import Forecast
-from ostinato.commands.run.init_from import Reuse
 from ostinato.commands.run.progress import TrainingProgress, say
-from ostinato.commands.run.run_files import TRAINING, is_resumable
-from ostinato.commands.run.splits import Splits
+from ostinato.commands.run.run_state import RunState
 from ostinato.commands.run.subject import observe_gates
-from ostinato.commands.run.time_budget import TimeBudget, take_part, time_the_test
+from ostinato.commands.run.time_budget import TimeBudget, time_the_test
 from ostinato.data.files.atomic import NotWritten
 from ostinato.errors import InputError, Interrupted
 from ostinato.metrics import METRICS
-from ostinato.tasks import folder as run_folder
-from ostinato.tasks.task import Task
+from ostinato.tasks import run_folder
 from ostinato.training import checkpoint, checkpoint_averaging, lazy_adam
 from ostinato.training.averaged_sgd import AveragedSGD, averaged_weights, has_stalled
-from ostinato.training.curves import Curves
 from ostinato.training.exchange import Exchange
 from ostinato.training.gradient_watch import GradientWatch
-from ostinato.training.group import ALONE, ProcessGroup
-from ostinato.training.interrupt import Interrupt
-from ostinato.training.lock import Lock
-from ostinato.training.loop import EpochBatches, Progress, TrainingDiverged, state_tensors, train
-from ostinato.training.options import Options
-from ostinato.training.schedule import Schedule, is_due
+from ostinato.training.loop import Progress, TrainingDiverged, train
+from ostinato.training.schedule import is_due
 
 
-@dataclass
-class TrainingRun:
-    """A run in its folder. `network` has the weights of the last step, the folder those of the best
-    dev score.
-
-    Attributes:
-        folder: the run folder
-        config: what was requested
-        task: with its vocabularies or scalers fitted
-        options: training options, adapted to the size of the data
-        splits: records to train, choose and report on
-        network: the model that is trained
-        optimizer: None for a model that is fitted in closed form
-        batches: of the training records
-        schedule: learning rate, dev scores and time limit
-        curves: the log of steps and scores; None in all processes but the first
-        interrupt: whether a signal has come
-        lock: on the folder; None in all processes but the first
-        resumed_from: the checkpoint that the run continues from, or an empty one
-        notices: what the user was told about the data, for the report
-        tokens: tokens trained on so far
-        training_seconds: seconds that the steps took so far
-        epochs_seen: epochs trained so far, with their fraction
-        group: the processes that train together; the first of them evaluates and writes
-        budget: what the parts of the run cost, where it has a time limit
-        reuse: what was taken over from another run; None on resuming
-        after_score: called with the last step after each evaluation on the dev set
-    """
-
-    folder: Path
-    config: RunConfig
-    task: Task
-    options: Options
-    splits: Splits
-    network: nn.Module
-    optimizer: torch.optim.Optimizer | None
-    batches: EpochBatches
-    schedule: Schedule
-    curves: Curves | None
-    interrupt: Interrupt
-    lock: Lock | None
-    resumed_from: checkpoint.Checkpoint
-    notices: list[str]
-    tokens: int = 0
-    training_seconds: float = 0.0
-    epochs_seen: float = 0.0
-    group: ProcessGroup = ALONE
-    budget: TimeBudget = field(default_factory=TimeBudget)
-    reuse: Reuse | None = None
-    after_score: Callable[[Progress], None] | None = None
-
-    @property
-    def training_folder(self) -> Path:
-        return self.folder / TRAINING
-
-    @property
-    def scored_dev(self) -> Any:
-        """The records of the dev set whose score chooses the weights."""
-        return take_part(self.splits.dev, self.budget.dev)
-
-    @property
-    def resume_command(self) -> str:
-        return f"ostinato train {self.task.name} --out {self.folder} --resume"
+class TrainingRun(RunState):
+    """The steps of a run and its evaluations on the dev set, to its end."""
 
     def train(self) -> None:
         """Trains until the epochs or the time are over, or early stopping ends the run.
@@ -135,17 +60,6 @@ class TrainingRun:
             raise TrainingDiverged(f"{error}; the last good model is in {self.folder}") from None
         finally:
             lazy_adam.close(self.optimizer)
-
-    def require_folder(self) -> None:
-        """Raises InputError if the run folder was removed or replaced since the run began: whatever
-        is saved there now could not be resumed or used."""
-        if self.lock is None:
-            return
-        if not (self.lock.is_held() and is_resumable(self.folder)):
-            raise InputError(
-                f"{self.folder}: was removed or replaced while training, so nothing can be saved "
-                f"in it; start again with: ostinato train {self.task.name}"
-            )
 
     def _steps(self, exchange: Exchange) -> Iterator[Progress]:
         if self.optimizer is None:
@@ -248,31 +162,13 @@ class TrainingRun:
         if self.group.is_main:
             if self.curves is not None and gates is not None:
                 self.curves.record_gates(progress.step, progress.epoch, gates)
-            self._save_scored_weights(progress, name, score, value)
+            self.save_scored_weights(progress, name, score, value)
             bar.show_score(progress, score, abs(max(self.schedule.scores)))
-
-    def _save_scored_weights(
-        self, progress: Progress, name: str, score: float, value: float
-    ) -> None:
-        """Saves weights with a dev score, in case they are averaged, and as the best ones."""
-        if self.curves is not None:
-            self.curves.record_scores(progress.step, progress.epoch, {name: score})
-        self.require_folder()
-        checkpoint_averaging.save_candidate(
-            self.training_folder,
-            self.network,
-            step=progress.step,
-            score=value,
-            count=self.options.average_checkpoints,
-            which=self.options.average,
-        )
-        if value >= max(self.schedule.scores):
-            run_folder.save_network(self.folder, self.network)
 
     def _stop(self, exchange: Exchange, progress: Progress) -> None:
         """Ends the run after a signal, and says whether its last step is saved."""
         try:
-            self._save_checkpoint(exchange, progress)
+            self.save_checkpoint(exchange, progress)
         except InputError as error:
             raise InputError(
                 f"stopped at step {progress.step}, which is not saved: {error}"
@@ -281,30 +177,3 @@ class TrainingRun:
             f"saved at step {progress.step}; go on with: {self.resume_command}",
             self.interrupt.exit_status,
         )
-
-    def try_to_save(self, progress: Progress, exchange: Exchange | None = None) -> None:
-        """A full disk costs this checkpoint, neither the run nor the checkpoint before."""
-        try:
-            self._save_checkpoint(exchange, progress)
-        except checkpoint.NotSaved as error:
-            say(f"warning: {error}")
-
-    def _save_checkpoint(self, exchange: Exchange | None, progress: Progress) -> None:
-        if self.optimizer is None:
-            raise ValueError("a model that is fitted in closed form has no checkpoints")
-        carried_state = state_tensors(progress.state)
-        if exchange is not None:
-            carried_state = exchange.gather_state(carried_state)
-        if not self.group.is_main:
-            return
-        self.require_folder()
-        counters = {
-            "epoch": progress.epoch,
-            "tokens": self.tokens,
-            "training_seconds": self.training_seconds,
-            "reserve": self.schedule.reserve,
-            "threads": torch.get_num_threads(),
-        }
-        seconds, scores = self.schedule.seconds, self.schedule.scores
-        state = checkpoint.Checkpoint(progress.position, seconds, scores, carried_state, counters)
-        checkpoint.save(self.training_folder, self.network, self.optimizer, state)

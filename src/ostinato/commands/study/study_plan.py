@@ -10,7 +10,7 @@ from ostinato.commands.run.config import RunConfig, RunRequest, make_config
 from ostinato.commands.study.search_space import SearchSpace, known_options, space_from_dict
 from ostinato.errors import InputError
 from ostinato.tasks import find_task
-from ostinato.tasks.folder import read_json
+from ostinato.tasks.run_folder import read_json
 from ostinato.training.options import LEARNING_RATES
 
 PLAN = "search.json"

@@ -27,7 +27,7 @@ from ostinato.commands.study.study_plan import (
 )
 from ostinato.errors import InputError, Interrupted
 from ostinato.metrics import METRICS
-from ostinato.tasks.folder import Trained
+from ostinato.tasks.run_folder import Trained
 from ostinato.tasks.unsuitable import Unsuitable
 from ostinato.training.loop import Progress, TrainingDiverged
 

@@ -202,7 +202,7 @@ def forward_call(
         training: whether to save what the backward pass reads
         by_torch: whether torch projects the inputs, all at once, if the cell does not
     """
-    x, state, weights, arrangement, dropout = direction
+    x, _, weights, arrangement, dropout = direction
     batch, _, input_size = x.shape
     output, hidden = weights.from_hidden.shape[1], weights.from_hidden.shape[0] // formula.gates
     given = formula.projected_inputs
@@ -212,6 +212,7 @@ def forward_call(
     if by_torch and weights.from_input is not None:
         read = project_by_torch(x, weights.from_input, weights_here["input_bias"])
         weights_here |= {"input_weight": None, "input_bias": None, "packed_input": None}
+    gathers = not (training or read is not inputs or given)
     width = formula.record_width(training=training) * hidden
     # without a backward pass only a few steps' gates exist at a time, and two steps' states
     chunk = min(max(bindings.CHUNK, batch), arrangement.rows)
@@ -229,21 +230,13 @@ def forward_call(
         **order_fields(x, arrangement),
         **weights_here,
         inputs=read,
-        gathered=None
-        if training or read is not inputs or given
-        else x.new_empty(chunk, input_size),
+        gathered=x.new_empty(chunk, input_size) if gathers else None,
         input_size=read.shape[-1],
         gates=saved.gates,
         gates_width=width,
-        h_previous=saved.h_previous,
-        h_masked=None if dropout.mask is None else saved.h_masked,
-        c_previous=saved.c_previous,
-        h0=state[0].contiguous(),
-        c0=state[1].contiguous() if formula.memory else None,
+        **state_fields(formula, direction, saved, last),
         outputs=outputs,
         output_stride=stride,
-        h_last=last[0],
-        c_last=last[1] if formula.memory else None,
         **dropout_fields(dropout),
     )
     return call, saved
@@ -301,6 +294,29 @@ def order_fields(x: Tensor, arrangement: Arrangement) -> dict[str, Any]:
         "offsets": arrangement.offsets,
         "padded_index": arrangement.padded_index,
         "sorted_indices": arrangement.sorted_indices,
+    }
+
+
+def state_fields(
+    formula: Formula, direction: Direction, saved: SavedForBackward, last: tuple[Tensor, ...]
+) -> dict[str, Tensor | None]:
+    """The fields of a call for the states: the first, those before each step, and the last.
+
+    Args:
+        formula: of the cell
+        direction: gives the first state, and whether recurrent dropout masks the others
+        saved: memory for the states before each step
+        last: memory for the last state
+    """
+    first = direction.state
+    return {
+        "h0": first[0].contiguous(),
+        "c0": first[1].contiguous() if formula.memory else None,
+        "h_previous": saved.h_previous,
+        "h_masked": None if direction.dropout.mask is None else saved.h_masked,
+        "c_previous": saved.c_previous,
+        "h_last": last[0],
+        "c_last": last[1] if formula.memory else None,
     }
 
 

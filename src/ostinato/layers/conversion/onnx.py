@@ -15,7 +15,7 @@ from ostinato.layers.conversion.layouts import (
     to_tensor,
     write_weights,
 )
-from ostinato.layers.conversion.weights import PEEPHOLES, Layer, check_alike, join, split
+from ostinato.layers.conversion.weights import PEEPHOLES, Layer, Weights, check_alike, join, split
 
 ORDER = ("input", "output", "forget")  # of the peepholes P
 USUAL = {"rnn": ("tanh",), "lstm": ("sigmoid", "tanh", "tanh"), "gru": ("sigmoid", "tanh")}
@@ -72,22 +72,37 @@ def from_onnx(
     by_direction = split_activations(kind, activations, len(w))
     if kind == "gru" and not linear_before_reset:
         kind = "gru-reset-before"
-    found = []
-    for number, activation in enumerate(by_direction):
-        biases = () if b is None else to_tensor(b[number]).chunk(2)
-        peepholes = None if p is None else split("P", to_tensor(p[number]), ORDER)
-        found.append(
-            read_weights(
-                "onnx",
-                kind,
-                w[number],
-                r[number],
-                *biases,
-                peepholes=peepholes,
-                activation=activation,
-            )
-        )
-    return tuple(found)
+    return tuple(
+        read_direction(kind, number, w, r, b, p, activation=activation)
+        for number, activation in enumerate(by_direction)
+    )
+
+
+def read_direction(
+    kind: str, number: int, w: Array, r: Array, b: Array | None, p: Array | None, *, activation: str
+) -> Weights:
+    """One direction of an ONNX node's inputs -> its Weights.
+
+    Args:
+        kind: Of the cell.
+        number: Of the direction: 0, or 1 for the second.
+        w: W, as r, b and p with all directions (see `from_onnx`).
+        r: R.
+        b: B, or None.
+        p: P, or None.
+        activation: Of this direction.
+    """
+    biases = () if b is None else to_tensor(b[number]).chunk(2)
+    peepholes = None if p is None else split("P", to_tensor(p[number]), ORDER)
+    return read_weights(
+        "onnx",
+        kind,
+        w[number],
+        r[number],
+        *biases,
+        peepholes=peepholes,
+        activation=activation,
+    )
 
 
 def as_text(attribute: str | bytes) -> str:

@@ -140,7 +140,7 @@ class ForecastingReader(Reader):
             return
         names = self.options.covariates("static")
         for column, (name, known) in enumerate(
-            zip(names, self.preprocessing.categories, strict=True)
+            zip(names, self.preprocessing.categories, strict=False)
         ):
             odd = [each for each in series if static_of(each, column) not in known]
             if odd:

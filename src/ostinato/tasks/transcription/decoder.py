@@ -30,9 +30,10 @@ from ostinato.tasks.transcription.fusion import PhraseScorer, build_language_mod
 from ostinato.tasks.transcription.options import TranscriptionOptions
 from ostinato.tasks.transcription.phrases import read_phrases
 from ostinato.tasks.transcription.preprocessing import TranscriptionPreprocessing
-from ostinato.tasks.transcription.transcript import Transcript, Word
+from ostinato.tasks.transcription.transcript import Transcript, Word, join_transcripts
 
 LEAST = -7.0  # labels less probable than exp(LEAST) at a frame are pruned there
+MOST_ROWS = 4000  # that are aligned at once
 PICTURED = 3000  # frames up to which a transcript keeps its posteriors
 
 
@@ -115,7 +116,19 @@ class Decoder:
         seconds: float = 0.0,
         beam: PrefixBeam | None = None,
     ) -> Transcript:
-        """The transcript of log-probabilities [T', C]; `beam` has seen them already."""
+        """The transcript of log-probabilities [T', C]; `beam` has seen them already.
+
+        Rows of more than MOST_ROWS are split where nothing is said, as the memory of an alignment
+        and of log P grows with the square of a recording's length."""
+        if len(rows) > MOST_ROWS:
+            step = self.preprocessing.seconds_per_frame
+            starts = split_at_silence(rows, MOST_ROWS)
+            pieces = zip(starts, [*starts[1:], len(rows)], strict=True)
+            parts = [
+                self.transcribe(rows[start:end], name=name, seconds=(end - start) * step)
+                for start, end in pieces
+            ]
+            return join_transcripts(parts, [start * step for start in starts])
         if not len(rows):
             return Transcript([], [("", 0.0)], name, seconds, self.options.n_best > 1)
         if self.is_greedy:
@@ -157,6 +170,27 @@ class Decoder:
             for group in groups
             if group
         ]
+
+
+def split_at_silence(rows: np.ndarray, most: int) -> list[int]:
+    """The first row of each piece of log-probabilities [T', C], of at most `most` rows.
+
+    A piece ends in the middle of the longest run of blanks in its second half: greedy decoding
+    gives the same labels as without the split."""
+    blank = rows.argmax(1) == BLANK
+    starts = [0]
+    while len(rows) - starts[-1] > most:
+        first, last = starts[-1] + most // 2, starts[-1] + most
+        begin, end, at = last, last, first
+        while at < last:
+            run = at
+            while run < last and blank[run]:
+                run += 1
+            if run - at > end - begin:
+                begin, end = at, run
+            at = run + 1
+        starts.append((begin + end) // 2)
+    return starts
 
 
 def log_likelihoods(rows: np.ndarray, targets: Sequence[Sequence[int]]) -> list[float]:
