@@ -336,7 +336,7 @@ def wrong_lengths(lengths):
     direct(GRU(4, 20), lengths=lengths)
 
 
-@cases("small weights", int8="int8")
+@cases("small weights", bfloat16="bfloat16", int8="int8")
 def small_weights(format):
     cell = GRU(4, 20)
     with torch.no_grad(), kernels.weights_as(format):

@@ -57,7 +57,7 @@ EXPECTED = {  # what the answer, or the error, begins with or contains
     "wrong lengths few": "ValueError: lengths must be [3]; got [1]",
     "wrong lengths negative": "ValueError: lengths must lie in 0..9; got -1..3",
     "wrong lengths long": "ValueError: lengths must lie in 0..9; got 1..300",
-    "small weights bfloat16": "ValueError: x must be float32 on the CPU, the state 1 of [3, 20]",
+    "small weights bfloat16": "h0 must hold 60 numbers; got 20",
     "small weights int8": "ValueError: x must be float32 on the CPU, the state 1 of [3, 20]",
     "an operator small_h0": "h0 must hold 60 numbers; got 20",
     "an operator small_weight": "from_input must be [60, 4]; got [6, 4]",

@@ -127,9 +127,7 @@ def check_small(model: Any, files: list[str], tolerance: float) -> dict[str, Any
     small = copy.copy(model)
     small.networks = [with_small_weights(model.networks[0])]
     before, after = (evaluate(each, files) for each in (model, small))
-    metric = model.task.options.dev_metric
-    if metric not in before["metrics"]:  # as the loss, which chooses the weights of small data
-        metric = model.task.definition.metrics[0]
+    metric = model.task.choose_metric(before["metrics"])
     old, new = before["metrics"][metric], after["metrics"][metric]
     loss = (old - new) if METRICS[metric].higher_is_better else (new - old)
     if loss > tolerance * abs(old):

@@ -161,5 +161,12 @@ class Task:
     def restore_baseline(self, state: dict[str, Any]) -> Baseline:
         return self.definition.restore_baseline(self, state)
 
+    def choose_metric(self, scores: Mapping[str, float]) -> str:
+        """The metric of a report to compare by: that of the dev set, or where the report does not
+        have it (the loss, which chooses the weights of small data) the task's first.
+        """
+        metric = self.options.dev_metric
+        return metric if metric in scores else self.definition.metrics[0]
+
     def next_commands(self, run: str, file: str | None) -> list[str]:
         return self.definition.next_commands(self, run, file)

@@ -188,7 +188,7 @@ def run_trial(
         if not study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)):
             raise
     else:
-        metric = trained.task.options.dev_metric
+        metric = trained.task.choose_metric(trained.report["metrics"])
         score = trained.report["metrics"][metric]
         trial.set_user_attr("metric", metric)
         trial.set_user_attr("score", score)
