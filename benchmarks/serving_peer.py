@@ -25,40 +25,6 @@ from http_load import Connection, load_clients, render
 from ostinato.data.files.samples import sample_files
 
 CLIENTS = 32
-PEER = """
-import sys
-import litserve
-import torch
-import ostinato
-
-torch.set_num_threads(1)
-
-class Classifier(litserve.LitAPI):
-    def setup(self, device):
-        self.model = ostinato.load(sys.argv[1])
-
-    def decode_request(self, request):
-        return request["inputs"][0]
-
-    def batch(self, inputs):
-        return list(inputs)
-
-    def predict(self, texts):
-        found = self.model.predictions(texts)
-        return [{"prediction": each.text, **each.details} for each in found]
-
-    def unbatch(self, outputs):
-        return outputs
-
-    def encode_response(self, output):
-        return {"predictions": [output]}
-
-if __name__ == "__main__":
-    api = Classifier(max_batch_size=32, batch_timeout=0.005)
-    server = litserve.LitServer(api, accelerator="cpu", workers_per_device=1)
-    server.run(port=int(sys.argv[2]), host="127.0.0.1", generate_client_file=False,
-               log_level="warning")
-"""
 
 
 def free_port() -> int:
@@ -113,20 +79,16 @@ def main() -> None:
     reader = load(arguments.classification).task.reader
     records = reader.read([str(sample_files("classification")["test"])])
     texts = [" ".join(record.inputs.split()[: arguments.words]) for record in records]
-    peer = Path(__file__).with_name("litserve_server.tmp.py")
-    peer.write_text(PEER)
+    peer = Path(__file__).with_name("litserve_contender.py")
     found: dict[str, list[float]] = {"ostinato": [], "litserve": []}
-    try:
-        for _ in range(arguments.rounds):
-            port = free_port()
-            run = arguments.classification
-            ours = ["-m", "ostinato", "serve", run, "--port", str(port), "--no-snapshot"]
-            for name, command in (("ostinato", ours), ("litserve", [str(peer), run, str(port)])):
-                figures = measure([sys.executable, *command], port, texts, arguments.seconds)
-                found[name].append(figures["per_second"])
-                print(name, json.dumps(figures), flush=True)
-    finally:
-        peer.unlink()
+    for _ in range(arguments.rounds):
+        port = free_port()
+        run = arguments.classification
+        ours = ["-m", "ostinato", "serve", run, "--port", str(port), "--no-snapshot"]
+        for name, command in (("ostinato", ours), ("litserve", [str(peer), run, str(port)])):
+            figures = measure([sys.executable, *command], port, texts, arguments.seconds)
+            found[name].append(figures["per_second"])
+            print(name, json.dumps(figures), flush=True)
     ratio = float(np.median(found["ostinato"]) / np.median(found["litserve"]))
     print(f"ostinato serve answers {ratio:.2f} times as many requests a second as LitServe")
 

@@ -1,3 +1,10 @@
+"""A text classifier of Ostinato behind LitServe, as benchmarks/serving_peer.py measures it.
+
+python benchmarks/litserve_contender.py runs/sentiment 8001
+"""
+
+from __future__ import annotations
+
 import sys
 
 import litserve
