@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ostinato.baselines.class_sample import sample_classes
+from ostinato.baselines.fitted_module import FittedModule
 from ostinato.baselines.ridge import choose_sharpness, fit_ridge
 from ostinato.data.batching.batch import Batch
 from ostinato.padding import padding_mask
@@ -47,7 +48,7 @@ class Fitted(NamedTuple):
     right: np.ndarray  # [] share of training series that are classified right when left out
 
 
-class RandomConvolutions(nn.Module):
+class RandomConvolutions(FittedModule):
     """Inputs [B, T, D] -> probabilities [B, C].
 
     Args:
@@ -62,14 +63,7 @@ class RandomConvolutions(nn.Module):
     right: Tensor
 
     def __init__(self, shapes: Sequence[Sequence[int]]):
-        super().__init__()
-        for name, shape in zip(Fitted._fields, shapes, strict=True):
-            self.register_buffer(name, torch.zeros(tuple(shape)))
-
-    def put(self, *parts: np.ndarray) -> None:
-        """Copies the parts of `Fitted` into the buffers."""
-        for name, part in zip(Fitted._fields, parts, strict=True):
-            getattr(self, name).copy_(torch.as_tensor(part))
+        super().__init__(Fitted._fields, shapes)
 
     def probabilities(self, batch: Batch) -> Tensor:
         """The probability of each class, [B, C]."""

@@ -14,9 +14,10 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ostinato.baselines.class_sample import sample_classes
+from ostinato.baselines.fitted_module import FittedModule
 from ostinato.baselines.ridge import choose_sharpness
 from ostinato.data.batching.batch import Batch
 
@@ -38,7 +39,7 @@ class Fitted(NamedTuple):
     right: np.ndarray  # [] share of the series left out that were classified right
 
 
-class WarpedNeighbours(nn.Module):
+class WarpedNeighbours(FittedModule):
     """Inputs [B, T, D] -> probabilities [B, C]; the likeliest class is the nearest template's.
 
     Args:
@@ -53,15 +54,8 @@ class WarpedNeighbours(nn.Module):
     right: Tensor
 
     def __init__(self, shapes: Sequence[Sequence[int]], number: int):
-        super().__init__()
+        super().__init__(Fitted._fields, shapes)
         self.number = number
-        for name, shape in zip(Fitted._fields, shapes, strict=True):
-            self.register_buffer(name, torch.zeros(tuple(shape)))
-
-    def put(self, *parts: np.ndarray) -> None:
-        """Copies the parts of `Fitted` into the buffers."""
-        for name, part in zip(Fitted._fields, parts, strict=True):
-            getattr(self, name).copy_(torch.as_tensor(part))
 
     def probabilities(self, batch: Batch) -> Tensor:
         """The probability of each class, [B, C]: softmax of the distances to the nearest of each
