@@ -133,25 +133,33 @@ def load_other(run: str, trained: Trained, changes: dict[str, Any], device: str)
 def measure_run(
     trained: Trained, records: Sequence[Record], *, seed: int, free_running: bool
 ) -> tuple[dict[str, Any], dict[str, list[Counts]]]:
-    """Scores the answers of a run, and its network alone where it answers with its baseline.
+    """The scores of a run's answers and the counts of each metric per example; with `free_running`
+    also the loss on its own prefixes."""
+    task, network = trained.task, trained.network
+    result, counts, _ = measure_with_alone(task, network, trained.joint, records, seed=seed)
+    if free_running:
+        result["free_running"] = measure_free_running(task, network, records)
+    return result, counts
+
+
+def measure_with_alone(
+    task: Task, network: nn.Module, joint: nn.Module | None, records: Any, *, seed: int
+) -> tuple[dict[str, Any], dict[str, list[Counts]], Sequence[Prediction]]:
+    """As `measure`, of what answers: a network alone, or together with its baseline. Of both
+    together, the scores of the network alone are added as "alone".
 
     Args:
-        trained: the run
+        task: fitted
+        network: of the run
+        joint: the network together with its baseline; None where it answers alone
         records: what `task.reader.read` gave
         seed: of the resampling for the intervals
-        free_running: whether to measure the loss of free running, too
-
-    Returns:
-        The scores as a mapping, and the counts of each metric per example.
     """
-    task = trained.task
-    result, counts, _ = measure(task, trained.answering_network, records, seed=seed)
-    if trained.joint is not None:
-        alone, _, _ = measure(task, trained.network, records, seed=seed)
+    result, counts, predictions = measure(task, joint or network, records, seed=seed)
+    if joint is not None:
+        alone, _, _ = measure(task, network, records, seed=seed)
         result["alone"] = alone["metrics"]
-    if free_running:
-        result["free_running"] = measure_free_running(task, trained.network, records)
-    return result, counts
+    return result, counts, predictions
 
 
 def predict_all(

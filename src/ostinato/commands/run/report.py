@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from ostinato import options
-from ostinato.commands.evaluate import baseline_scores, find_verdict, measure
+from ostinato.commands.evaluate import baseline_scores, find_verdict, measure_with_alone
 from ostinato.commands.run.config import relative_path
 from ostinato.commands.run.joint import join_baseline
 from ostinato.commands.run.splits import chooses_last_weights
@@ -39,10 +39,9 @@ def finish(run: TrainingRun) -> Trained:
     run_folder.save_network(run.folder, network)
     tested = choose_tested(run)
     joint = join_baseline(run)
-    result, counts, predictions = measure(task, joint or network, tested, seed=run.config.seed)
-    if joint is not None:
-        alone, _, _ = measure(task, network, tested, seed=run.config.seed)
-        result["alone"] = alone["metrics"]
+    result, counts, predictions = measure_with_alone(
+        task, network, joint, tested, seed=run.config.seed
+    )
     report = build_report(run, joint or network, result, predictions, weights)
     run.require_folder()
     run_folder.save_report(run.folder, report)
