@@ -289,7 +289,7 @@ def test_one_signal_ends_the_report(number, status, place, ostinato, monkeypatch
     from ostinato.commands.run import report
 
     before = signal.getsignal(number)
-    monkeypatch.setattr(report, "measure", lambda *_, **__: os.kill(os.getpid(), number))
+    monkeypatch.setattr(report, "measure_with_alone", lambda *_, **__: os.kill(os.getpid(), number))
     outcome = ostinato(*TRAIN)
     assert outcome.status == status
     assert (
