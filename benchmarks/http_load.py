@@ -74,6 +74,29 @@ async def repeat(work: Callable[[], Awaitable[object]], seconds: float) -> list[
     return taken
 
 
+async def repeat_at_rate(
+    work: Callable[[], Awaitable[object]], seconds: float, rate: float, first: float
+) -> list[float]:
+    """The seconds of each call, of `rate` calls a second that are due at fixed times.
+
+    A call's time counts from when it was due, so that what waits behind a slow answer is counted,
+    too (Gil Tene's "coordinated omission").
+
+    Args:
+        rate: Calls a second.
+        first: When the first call is due, in seconds after the start.
+    """
+    began = time.perf_counter()
+    taken = []
+    for number in range(int((seconds - first) * rate)):
+        due = began + first + number / rate
+        if (wait := due - time.perf_counter()) > 0:
+            await asyncio.sleep(wait)
+        await work()
+        taken.append(time.perf_counter() - due)
+    return taken
+
+
 def summarise(taken: Sequence[float], seconds: float) -> dict[str, float]:
     return {
         "p50_ms": 1000 * float(np.median(taken)),

@@ -4,8 +4,9 @@ slow clients.
 A server process is started for a run; the clients are raw connections of this process, so that
 they cost little. Two minutes on two cores.
 
-    ostinato train language --cell lstm --hidden-size 256 --layers 2 --epochs 1 --out
-    runs/characters ostinato train classification --out runs/sentiment
+    ostinato train language --cell lstm --hidden-size 256 --layers 2 --epochs 1 \\
+        --out runs/characters
+    ostinato train classification --out runs/sentiment
     python benchmarks/serving.py --language runs/characters --classification runs/sentiment
 """
 
@@ -22,27 +23,38 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
+import uvloop
 
-from http_load import Connection, repeat
+from http_load import Connection, render, repeat, repeat_at_rate
 from ostinato.data.files.samples import sample_files
 
 SESSIONS, CLIENTS, SLOW = 50, 32, 300
 
 
-async def measure_sessions(port: int, seconds: float, items: int) -> dict[str, float]:
-    """SESSIONS clients that feed `items` characters a request."""
+async def measure_sessions(
+    port: int, seconds: float, items: int, rate: float = 0.0
+) -> dict[str, float]:
+    """SESSIONS clients that feed `items` characters a request.
+
+    Args:
+        rate: Steps a second of all sessions together, each due at a fixed time; 0: a client asks
+            again as soon as it has its answer.
+    """
     workers = []
-    for _ in range(SESSIONS):
+    for number in range(SESSIONS):
         connection = await Connection.open(port)
         id = (await connection.call("POST", "/sessions"))["session"]
-
-        async def step(connection=connection, id=id) -> None:
-            await connection.call("POST", f"/sessions/{id}", {"inputs": ["a"] * items})
-
-        workers.append(repeat(step, seconds))
+        request = render("POST", f"/sessions/{id}", {"inputs": ["a"] * items})
+        step = partial(connection.send, request)
+        if rate:
+            own = rate / items / SESSIONS
+            workers.append(repeat_at_rate(step, seconds, own, number / SESSIONS / own))
+        else:
+            workers.append(repeat(step, seconds))
     taken = np.array([each for worker in await asyncio.gather(*workers) for each in worker])
     return {
         "p50_ms": 1000 * float(np.median(taken)),
@@ -110,7 +122,7 @@ class Server:
         self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
         line = self.process.stderr.readline()
         self.port = int(re.search(r":(\d+)$", line.strip())[1])
-        asyncio.run(self.wait())
+        uvloop.run(self.wait())
         self.seconds = time.perf_counter() - began
 
     async def wait(self) -> None:
@@ -148,6 +160,13 @@ def main() -> None:
     parser.add_argument("--language", required=True, help="the run of a language model")
     parser.add_argument("--classification", required=True, help="the run of a text classifier")
     parser.add_argument("--seconds", type=float, default=10.0, help="of each measurement")
+    parser.add_argument(
+        "--rates",
+        type=int,
+        nargs="*",
+        default=[250, 500, 1000, 2000],
+        help="steps a second of all sessions together, at fixed times",
+    )
     parser.add_argument("--words", type=int, default=19, help="words of a text (SST-2 has 19)")
     parser.add_argument("--output", help="write all numbers to this JSON file")
     arguments = parser.parse_args()
@@ -155,12 +174,16 @@ def main() -> None:
 
     server = Server(arguments.language)
     found["ready_seconds"], before = server.seconds, server.megabytes
-    found["one_session"] = asyncio.run(measure_one_session(server.port, seconds))
+    found["one_session"] = uvloop.run(measure_one_session(server.port, seconds))
     for name, items in (("sessions", 1), ("sessions_20_a_request", 20)):
         found[name] = server.measure(
-            lambda items=items: asyncio.run(measure_sessions(server.port, seconds, items)), seconds
+            lambda items=items: uvloop.run(measure_sessions(server.port, seconds, items)), seconds
         )
-    found["health_ms"] = asyncio.run(measure_health(server.port))
+    for rate in arguments.rates:
+        found[f"sessions_at_{rate}_steps_per_second"] = server.measure(
+            lambda rate=rate: uvloop.run(measure_sessions(server.port, seconds, 1, rate)), seconds
+        )
+    found["health_ms"] = uvloop.run(measure_health(server.port))
     found["megabytes"] = {"at the start": before, "at the end": server.megabytes}
     server.stop()
 
@@ -172,7 +195,7 @@ def main() -> None:
     server = Server(arguments.classification)
     found["texts_per_second"] = {
         clients: server.measure(
-            lambda clients=clients: asyncio.run(
+            lambda clients=clients: uvloop.run(
                 measure_predictions(server.port, texts, clients, seconds)
             ),
             seconds,
