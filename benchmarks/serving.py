@@ -164,7 +164,7 @@ def main() -> None:
         "--rates",
         type=int,
         nargs="*",
-        default=[250, 500, 1000, 2000],
+        default=[500, 1000, 2000, 3000],
         help="steps a second of all sessions together, at fixed times",
     )
     parser.add_argument("--words", type=int, default=19, help="words of a text (SST-2 has 19)")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json as json_module
 import os
 import signal
@@ -85,6 +86,7 @@ def serve(
     # uvicorn hands a signal on after its shutdown: that is the end, and no failure
     signal.signal(signal.SIGTERM, lambda number, frame: None)
     config = configure_uvicorn(application.asgi, settings)
+    gc.freeze()  # a collection over all that was imported would stop the server for 80 ms
     uvicorn.Server(config).run(sockets=[listener])
 
 
