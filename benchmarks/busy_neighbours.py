@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import multiprocessing
+import os
 import statistics
 import time
 
@@ -18,7 +19,6 @@ import torch
 
 from ostinato.commands.run.threads import choose_threads, use_threads
 from ostinato.commands.tables import table
-from ostinato.kernels.cores import count_cores
 from ostinato.tasks import TASKS
 from setting import setting, write
 from training_step import Step
@@ -43,7 +43,7 @@ def seconds_a_step(step: Step, threads: int, seconds: float) -> float:
 
 def measure(arguments: argparse.Namespace) -> list[dict[str, float]]:
     step = Step(arguments.task, "float32")
-    most = min(int(count_cores()), torch.get_num_threads())
+    most = max(torch.get_num_threads(), len(os.sched_getaffinity(0)))
     rows = []
     for number in arguments.neighbours:
         busy = [multiprocessing.Process(target=compute, daemon=True) for _ in range(number)]

@@ -13,6 +13,7 @@ import argparse
 import asyncio
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -48,7 +49,11 @@ def measure(command: list[str], port: int, texts: list[str], seconds: float) -> 
     """What CLIENTS clients measure of a server, after two seconds of warming up."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     server = subprocess.Popen(
-        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment
+        command,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env=environment,
+        start_new_session=True,
     )
     try:
         requests = [render("POST", "/predict", {"inputs": [text]}) for text in texts]
@@ -61,7 +66,7 @@ def measure(command: list[str], port: int, texts: list[str], seconds: float) -> 
 
         return asyncio.run(run())
     finally:
-        server.terminate()
+        os.killpg(server.pid, signal.SIGKILL)  # LitServe leaves its workers behind, busy
         server.wait(60)
         time.sleep(1)
 

@@ -15,7 +15,7 @@ import torch
 
 from ostinato.commands.run import threads
 from ostinato.commands.run.processes import count_processes
-from ostinato.commands.run.threads import choose_threads, count_free_threads
+from ostinato.commands.run.threads import choose_threads, count_free_threads, share_cores
 from ostinato.errors import InputError
 from ostinato.kernels.cores import count_cores, measure_free_cores, read_core_times, read_quotas
 from ostinato.training.group import Launched, read_launched
@@ -196,6 +196,9 @@ def test_threads_follow_the_quota(tmp_path):
     assert read_quotas(old) == [0.5]
     assert choose_threads("3") == 3
     assert choose_threads("auto", processes=1000) == 1
+    shares = [share_cores(cores, 1) for cores in (0.4, 1.0, 1.4, 1.5, 2.0, 2.6)]
+    assert shares == [1, 1, 1, 2, 2, 3]
+    assert [share_cores(cores, 3) for cores in (2.0, 8.0)] == [1, 2]
 
 
 def test_threads_follow_the_load(monkeypatch, caplog):

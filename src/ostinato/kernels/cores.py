@@ -127,11 +127,12 @@ def describe_threads(threads: int) -> str:
     """Why this process has so many threads, and whether they are too many, in words."""
     granted = count_cores()
     cores = f"{granted:g} {'core' if granted == 1 else 'cores'}"
-    if threads > granted:
+    if threads > granted + 0.5:
         return (
             f"more than the {cores} granted to this process: they wait for one another; "
             "torch.set_num_threads sets fewer"
         )
-    if threads == int(granted):
-        return f"one for each of the {cores} granted to this process"
+    if threads >= int(granted):
+        rounded = "" if threads == granted else ", rounded"
+        return f"one for each of the {cores} granted to this process{rounded}"
     return f"fewer than the {cores} granted, as torch.set_num_threads or OMP_NUM_THREADS says"
