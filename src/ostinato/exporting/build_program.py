@@ -7,6 +7,7 @@ from typing import Any
 
 from ostinato.errors import InputError
 from ostinato.exporting.feature_program import anomaly_program, transcription_program
+from ostinato.exporting.forecast_program import forecasting_program
 from ostinato.exporting.network_program import (
     classification_program,
     genome_program,
@@ -24,6 +25,7 @@ BUILDERS: dict[str, Callable[[Any], Program]] = {
     "genome": genome_program,
     "transcription": transcription_program,
     "anomaly": anomaly_program,
+    "forecasting": forecasting_program,
 }
 
 
@@ -48,7 +50,6 @@ DECODES = "its decoder goes on token by token; use --format onnx, of encoder and
 REASONS = {
     "translation": DECODES,
     "dialogue": DECODES,
-    "forecasting": "a runner has no scales, calendar or reference forecasts; use --format onnx",
     "captioning": "images are read by a convolution, which exports do not have",
     "melody": "tunes are made of MIDI and ABC files, which runners do not read",
     "autoencoder": "the code that its decoder repeats at every step is not written to graphs",

@@ -18,10 +18,11 @@ FEATURES = {
     "anomaly": "features of each step's past",
 }
 RUNNER = Path(__file__).with_name("runner.py")
+FORECAST_RUNNER = Path(__file__).with_name("forecast_runner.py")
 
 
 def build_folder(program: Program, output: Path, *, small: bool = False) -> dict[Path, bytes]:
-    """program.json, weights.npz and runner.py.
+    """program.json, weights.npz and runner.py (of a forecaster operations.py, too).
 
     Args:
         program: What to write.
@@ -44,9 +45,18 @@ def build_folder(program: Program, output: Path, *, small: bool = False) -> dict
     files = {
         "program.json": json.dumps(content, ensure_ascii=False).encode(),
         "weights.npz": buffer.getvalue(),
-        "runner.py": RUNNER.read_bytes(),
+        **read_runners(program),
     }
     return {output / name: data for name, data in files.items()}
+
+
+def read_runners(program: Program) -> dict[str, bytes]:
+    """runner.py; that of a forecaster and, as operations.py, the general one that it builds on."""
+    if program.about.get("task") != "forecasting":
+        return {"runner.py": RUNNER.read_bytes()}
+    own = FORECAST_RUNNER.read_text(encoding="utf-8")
+    own = own.replace("from ostinato.exporting import runner as operations", "import operations")
+    return {"runner.py": own.encode(), "operations.py": RUNNER.read_bytes()}
 
 
 def describe(program: Program) -> dict:

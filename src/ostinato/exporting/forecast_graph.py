@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 
 from ostinato.errors import InputError
-from ostinato.exporting.network_program import add_linear, add_recurrent, refuse_network
+from ostinato.exporting.forecast_program import refuse_forecaster
+from ostinato.exporting.network_program import add_linear, add_recurrent
 from ostinato.exporting.onnx_graph import ProgramGraph, recurrent_attributes
 from ostinato.exporting.program import Program, Step
 from ostinato.models.direct_forecaster import DirectForecaster
@@ -51,14 +52,7 @@ def write_forecaster(model: Any, *, small: bool = False) -> bytes:
     }
     found = graphs.get(type(network))
     if found is None:
-        if type(network).__name__ == "ForecasterEnsemble":
-            raise InputError("--members above 1 is not exported; train with --members 1")
-        if hasattr(network, "recurrent"):
-            raise InputError(
-                "--decoder autoregressive draws sample paths, which no graph does; train with "
-                "--decoder segments or direct"
-            )
-        raise refuse_network(network)
+        raise refuse_forecaster(network)
     return found(network, about, small=small).build()
 
 

@@ -46,10 +46,13 @@ def build_html_page(program: Program) -> bytes:
     content = json.dumps({"program": program.to_dict(), "weights": entries}, ensure_ascii=False)
     # no "</script>" of a vocabulary may end the element
     content = content.replace("<", "\\u003c")
+    scripts = ["runner.js"]
+    if program.about.get("task") == "forecasting":
+        scripts.insert(0, "forecast.js")
     pieces = {
         "@PROGRAM@": content,
         "@WEIGHTS@": base64.b64encode(b"".join(parts)).decode(),
-        "@RUNNER@": (PAGE / "runner.js").read_text(encoding="utf-8"),
+        "@RUNNER@": "\n".join((PAGE / name).read_text(encoding="utf-8") for name in scripts),
         "@INTERFACE@": (PAGE / "interface.js").read_text(encoding="utf-8"),
     }
     return fill(PAGE.joinpath("exported.html").read_text(encoding="utf-8"), pieces).encode()

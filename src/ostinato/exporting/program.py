@@ -8,17 +8,26 @@ NumPy (`runner.py`) and by JavaScript (`page/runner.js`). T steps, D dimensions,
     affixes     ids [T, N] -> [T, D]: sums of rows of `table`
     scale       [T, D] -> (x - mean) / scale, clipped at `clip` if there is one
     concat      [T, D1], [T, D2] -> [T, D1 + D2]
-    add         [T, D], [T, D] -> their sum
-    linear      [T, D] -> [T, D']: x weight^T + bias; `activation` tanh, relu (ONNX alone) or none
+    add         [T, D], [T, D] or [T, 1] -> their sum
+    linear      [T, D] -> [T, D']: x weight^T + bias; `activation` tanh, relu or none
     recurrent   [T, D] -> [T, directions H], with the last states. `W` [directions, g H, D],
                 `R` [directions, g H, H], `B` [directions, 2 g H] as in ONNX
     pool        [T, D] -> [1, D']: last, both-ends, middle, mean, max or attention
     softmax, sigmoid, ordinal   probabilities
     average     the mean of several
+    stack       [T, D] -> [T / factor, factor D]: neighbouring frames side by side
+
+for forecasts in NumPy and JavaScript (ONNX has a graph of its own, `forecast_graph.py`):
+
+    unstack     [T, factor D] -> [T factor, D]
+    constant    `table` [T, D]
+    repeat      [1, D] -> [rows, D]
+    rows        the first `count` rows; zeros where there are fewer
+    each        [T, D] -> [T, H]: one step of a `recurrent` from its last state, for each row anew
+    quantiles   [T, Q] -> [T, Q], ascending: the `middle` one, and positive steps away from it
 
 and in ONNX alone, where inputs are features that only a program of its own can compute:
 
-    stack       [T, D] -> [T / factor, factor D]: neighbouring frames side by side
     norm        layer normalisation
     log_softmax
     student_t   [T, 2] -> location and scale

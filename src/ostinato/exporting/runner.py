@@ -175,7 +175,7 @@ class Runner:
 
     def op_linear(self, step, w, state, x):
         x = x @ w["weight"].T + w.get("bias", np.float32(0))
-        return np.tanh(x) if step["activation"] == "tanh" else x
+        return ACTIVATIONS[step["activation"]](x) if step["activation"] else x
 
     op_softmax = staticmethod(lambda step, w, state, x: softmax(x))
     op_sigmoid = staticmethod(lambda step, w, state, x: sigmoid(x))

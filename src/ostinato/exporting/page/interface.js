@@ -16,10 +16,39 @@ function showShares(pairs) {
   }
 }
 
+function showForecast(text) {
+  byId("shares").replaceChildren();
+  byId("picture").replaceChildren();
+  if (!text.trim()) {
+    byId("answer").textContent = "the past of a series, a line a step: date,value or a value alone";
+    return;
+  }
+  let answer, given;
+  try {
+    given = parseSeries(text);
+    answer = model.predict(given);
+  } catch (error) {
+    byId("answer").textContent = error.message;
+    return;
+  }
+  byId("picture").append(drawForecast(given.y, answer));
+  const columns = Object.keys(answer);
+  const head = byId("shares").insertRow();
+  for (const name of columns) head.insertCell().textContent = name === "prediction" ? "forecast" : name;
+  answer.prediction.forEach((_, n) => {
+    const line = byId("shares").insertRow();
+    for (const name of columns) {
+      const value = answer[name][n];
+      line.insertCell().textContent = typeof value === "number" ? String(Number(value.toPrecision(6))) : value;
+    }
+  });
+}
+
 function update() {
   const text = byId("input").value;
   let value = text;
   byId("answer").textContent = "";
+  if (model.about.task === "forecasting") return showForecast(text);
   if (model.about.dimensions) {
     try {
       value = JSON.parse(text);

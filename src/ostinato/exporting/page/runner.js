@@ -221,12 +221,12 @@ function createModel(program, weights) {
       return out;
     },
     concat: (step, w, state, ...parts) => concat(parts),
-    add: (step, w, state, x, y) => elementwise(x, (value, n) => value + y.data[n]),
+    add: (step, w, state, x, y) => elementwise(x, (value, n) => value + y.data[y.size === 1 ? Math.floor(n / x.size) : n]),
     average: (step, w, state, ...parts) =>
       elementwise(parts[0], (value, n) => parts.reduce((sum, part) => sum + part.data[n], 0) / parts.length),
     linear(step, w, state, x) {
       const out = product(x, w.weight.data, 0, w.weight.shape[0], w.bias && w.bias.data, 0);
-      return step.activation === "tanh" ? elementwise(out, Math.tanh) : out;
+      return step.activation ? elementwise(out, activations[step.activation]) : out;
     },
     softmax(step, w, state, x) {
       const out = matrix(x.rows, x.size);
@@ -273,6 +273,43 @@ function createModel(program, weights) {
       return one(out);
     },
   };
+
+  // of forecasts
+  const reshape = (x, rows) => ({ rows, size: x.data.length / rows, data: x.data });
+  const softplus = (value) => Math.max(value, 0) + Math.log1p(Math.exp(-Math.abs(value)));
+  Object.assign(operations, {
+    constant: (step, w) => ({ rows: w.table.shape[0], size: w.table.shape[1], data: w.table.data }),
+    stack: (step, w, state, x) => reshape(x, x.rows / step.factor),
+    unstack: (step, w, state, x) => reshape(x, x.rows * step.factor),
+    repeat(step, w, state, x) {
+      const out = matrix(step.rows, x.size);
+      for (let t = 0; t < step.rows; t++) out.data.set(row(x, 0), t * x.size);
+      return out;
+    },
+    rows(step, w, state, x) {
+      const out = matrix(step.count, x.size);
+      out.data.set(x.data.subarray(0, out.data.length));
+      return out;
+    },
+    each(step, w, state, x) {
+      const out = matrix(x.rows, step.hidden);
+      const begin = step.states.map((name) => state[name]);
+      for (let t = 0; t < x.rows; t++) {
+        const one = { rows: 1, size: x.size, data: row(x, t) };
+        out.data.set(direction(step, w, 0, one, begin)[0].data, t * step.hidden);
+      }
+      return out;
+    },
+    quantiles(step, w, state, x) {
+      const out = { rows: x.rows, size: x.size, data: x.data.slice() };
+      for (let t = 0; t < x.rows; t++) {
+        const values = row(out, t);
+        for (let q = step.middle + 1; q < x.size; q++) values[q] = values[q - 1] + softplus(values[q] - 3);
+        for (let q = step.middle - 1; q >= 0; q--) values[q] = values[q + 1] - softplus(values[q] - 3);
+      }
+      return out;
+    },
+  });
 
   function run(inputs, state) {
     const values = { ...inputs };
@@ -332,7 +369,10 @@ function createModel(program, weights) {
     return [{ prediction: next[0].text, next, shares, name }, { ...inner, logits }];
   }
 
+  const forecast = about.task === "forecasting" ? createForecaster(about, run) : null;
+
   function predict(value) {
+    if (forecast) return forecast(value);
     if (about.task === "language") return feed(value, start())[0];
     if (about.task === "tagging") {
       const list = typeof value === "string" ? value.split(/\s+/u).filter(Boolean) : value;
