@@ -250,7 +250,6 @@ NOT_EXPORTED = {
     "translation": NEEDS_ONNX,
     "dialogue": NEEDS_ONNX,
     "transcription": NEEDS_ONNX,
-    "forecasting": NEEDS_ONNX,
     "anomaly": NEEDS_ONNX,
     "genome": dict.fromkeys(NEVER, "--motifs 0"),
     "video": dict.fromkeys(NEVER, "of pixels is not exported"),

@@ -33,12 +33,18 @@ def test_the_weight_is_that_of_the_highest_likelihood():
     ("own", "other"),
     [
         (np.full(500, -0.1), log_probabilities(1, 500) - 3),  # the network is better everywhere
-        (np.full(19, -5.0), np.full(19, -0.1)),  # too few to tell
         (np.zeros(0), np.zeros(0)),
     ],
 )
 def test_it_helps_only_where_that_is_significant(own, other):
     assert not choose_weight(own, other).helps
+
+
+def test_too_few_labels_to_tell_give_both_the_same_weight():
+    own, other = np.full(49, -0.1), np.full(49, -5.0)
+    assert choose_weight(own, other) == (0.5, None)
+    assert choose_weight(own, other).helps
+    assert not choose_weight(np.append(own, own), np.append(other, other)).helps
 
 
 def test_a_network_that_knows_nothing_leaves_the_answer_to_the_baseline():

@@ -1,6 +1,6 @@
 """Network and baseline that answer together: p = weight p_network + (1 - weight) p_baseline.
 
-The weight is that of the highest likelihood of the dev set. A task takes part where its predictor
+The weight is that of the highest likelihood of the dev set, 0.5 where that is small. A task takes part where its predictor
 has `join` and `unit_log_probabilities`, and its options are `JointOptions`."""
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from ostinato.tasks.task_options import TaskOptions
 ITERATIONS = 100  # of expectation maximisation, of which the first few suffice mostly
 LARGEST_WEIGHT = 0.98  # of the network, from which on the baseline is not worth its time
 LEAST_GAIN = 2.0  # standard errors of the mean log-probability
-LEAST_UNITS = 20  # labels or tokens to choose by; of fewer, the standard error says nothing
+LEAST_UNITS = 50  # labels or tokens to choose a weight by; with fewer, both have the same
 
 
 @dataclass(frozen=True)
@@ -130,15 +130,16 @@ def label_log_probabilities(
 
 class Chosen(NamedTuple):
     """The weight of the network, and what the mean log-probability gains by the mixture, in
-    standard errors."""
+    standard errors; None where there are too few labels to measure that."""
 
     weight: float
-    gain: float
+    gain: float | None
 
     @property
     def helps(self) -> bool:
-        """Whether the mixture is significantly better than the network alone."""
-        return self.weight <= LARGEST_WEIGHT and self.gain >= LEAST_GAIN
+        """Whether the mixture is significantly better than the network alone, or nobody knows: on
+        average over data sets, two models of different kinds are better than one."""
+        return self.gain is None or (self.weight <= LARGEST_WEIGHT and self.gain >= LEAST_GAIN)
 
 
 def choose_weight(own: np.ndarray, other: np.ndarray) -> Chosen:
@@ -148,8 +149,10 @@ def choose_weight(own: np.ndarray, other: np.ndarray) -> Chosen:
         own: The network's log-probabilities [N].
         other: The baseline's of the same labels or tokens [N].
     """
-    if len(own) < LEAST_UNITS:
+    if not len(own):
         return Chosen(1.0, 0.0)
+    if len(own) < LEAST_UNITS:
+        return Chosen(0.5, None)
     own, other = np.maximum(own, -700.0), np.maximum(other, -700.0)
     weight = 0.5
     for _ in range(ITERATIONS):
