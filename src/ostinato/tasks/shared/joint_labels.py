@@ -1,7 +1,8 @@
 """Network and baseline that answer together: p = weight p_network + (1 - weight) p_baseline.
 
-The weight is that of the highest likelihood of the dev set, 0.5 where that is small. A task takes part where its predictor
-has `join` and `unit_log_probabilities`, and its options are `JointOptions`."""
+The weight is that of the highest likelihood of the dev set, 0.5 where that is small. A task takes
+part where its predictor has `join` and `unit_log_probabilities`, and its options are
+`JointOptions`."""
 
 from __future__ import annotations
 
