@@ -19,9 +19,10 @@ from ostinato.data.audio.recordings import Recording, read_recordings
 from ostinato.data.files.samples import FOLDER, sample_files
 from ostinato.decoding.ctc import prefix_beam
 from ostinato.errors import InputError
+from ostinato.models.transcriber import Transcriber
 from ostinato.tasks import TASKS
 from ostinato.tasks.transcription.decoder import Decoder, split_at_silence
-from ostinato.tasks.transcription.error_analysis import analyse_errors
+from ostinato.tasks.transcription.error_analysis import analyse_errors, notify_nothing_written
 from ostinato.tasks.transcription.features import (
     FeatureStream,
     Statistics,
@@ -435,6 +436,41 @@ def test_errors_are_analysed():
     assert found["wer by speaker"]["s"] == pytest.approx(200 / 3)
     assert set(found["wer, interval by speaker"]) == {"low", "high"}
     assert "wer by speaker" not in analyse_errors(["a"], ["a"], [""], [(0, 0, 0, 1)])
+
+
+@pytest.mark.parametrize(
+    ("decoder", "reason"), [("ctc", "nothing but blanks"), ("attention", "the decoder ends every")]
+)
+def test_silence_of_a_model_is_explained(decoder, reason, caplog):
+    notify_nothing_written(["", "a"], decoder, training=True)
+    assert not caplog.messages
+    notify_nothing_written(["", ""], decoder, training=True)
+    assert caplog.messages[-1].startswith(f"dev: {reason}")
+    assert "so far, which is usual in the first epochs" in caplog.messages[-1]
+    notify_nothing_written(["", ""], decoder)
+    assert caplog.messages[-1].startswith(reason)
+    assert "not one of 2 recordings has any text" in caplog.messages[-1]
+
+
+class Blanks(Transcriber):
+    """A transcriber that has learned the blank alone."""
+
+    def label_log_probabilities(self, outputs):
+        found = super().label_log_probabilities(outputs)
+        return torch.cat([found[..., :1] + 50, found[..., 1:]], -1).log_softmax(-1)
+
+
+def test_blanks_are_spoken_of_while_training_and_in_the_report(few, tmp_path, capsys, monkeypatch):
+    from ostinato.cli import main
+
+    monkeypatch.setattr(ostinato.tasks.transcription.network, "Transcriber", Blanks)
+    flags = ["--hidden-size", "8", "--layers", "1", "--epochs", "1", "--least-steps", "1"]
+    flags += ["--evaluate-every", "0.5", "--no-tensorboard", "--out", str(tmp_path / "run")]
+    assert main(["train", "transcription", "--train", few, "--dev", few, *flags]) == 0
+    shown = capsys.readouterr()  # a pipe, no terminal
+    assert "note: dev: nothing but blanks so far" in shown.err
+    assert "nothing but blanks: not one of 30 recordings" in shown.err
+    assert "a token is a frame of an input that was trained on" in shown.out
 
 
 def test_what_ctc_cannot_spell_is_left_out(tmp_path, caplog):

@@ -73,4 +73,5 @@ TASK = TaskDefinition(
     },
     sample_training={"epochs": 25.0, "hidden_size": 256},
     throughput_unit="inputs",
+    token="frame",
 )

@@ -12,8 +12,32 @@ from ostinato.metrics import METRICS
 from ostinato.metrics.corpus import add_up, corpus_score
 from ostinato.metrics.edit_distance import align
 from ostinato.metrics.interval import interval
+from ostinato.notices import notify
 
 MOST_CONFUSIONS, MOST_SPEAKERS = 5, 10
+
+
+def notify_nothing_written(texts: Sequence[str], decoder: str, *, training: bool = False) -> None:
+    """Says that no recording has any text, and why that is no fault of the program.
+
+    Args:
+        texts: What the model wrote.
+        decoder: "ctc", "attention" or "joint".
+        training: Whether it is still being trained.
+    """
+    if any(texts) or not texts:
+        return
+    if decoder == "attention":
+        what = "the decoder ends every transcript before its first label"
+    else:
+        what = "nothing but blanks"
+    if training:
+        notify(f"dev: {what} so far, which is usual in the first epochs; it learns to write later")
+    else:
+        notify(
+            f"{what}: not one of {len(texts):,} recordings has any text, which is usual in the "
+            "first epochs; train longer"
+        )
 
 
 def analyse_errors(

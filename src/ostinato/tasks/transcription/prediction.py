@@ -22,7 +22,7 @@ from ostinato.tasks.prediction import Counts
 from ostinato.tasks.predictor import Predictor
 from ostinato.tasks.shared.inference import answer_in_batches
 from ostinato.tasks.transcription.decoder import Decoder
-from ostinato.tasks.transcription.error_analysis import analyse_errors
+from ostinato.tasks.transcription.error_analysis import analyse_errors, notify_nothing_written
 from ostinato.tasks.transcription.live import LiveTranscription
 from ostinato.tasks.transcription.options import TranscriptionOptions
 from ostinato.tasks.transcription.pictures import draw_attention, draw_posteriors
@@ -199,6 +199,7 @@ class TranscriptionPredictor(Predictor):
     ) -> dict[str, list[Counts]]:
         self.notify_known_sentences(records)
         texts = [prediction.text for prediction in predictions]
+        notify_nothing_written(texts, self.options.decoder)
         return {name: self.count_texts(texts, records, name) for name in ("wer", "cer")}
 
     def count_texts(
@@ -230,11 +231,7 @@ class TranscriptionPredictor(Predictor):
         examples = [self.preprocessing.encode(record) for record in records]
         heard = quick.score_frames(network, examples)
         texts = [quick.transcribe(network, each).text for each in heard]
-        if not any(texts) and self.options.decoder != "attention":
-            notify(
-                "dev: nothing but blanks so far, which is usual in the first epochs of CTC; "
-                "it learns to write later"
-            )
+        notify_nothing_written(texts, self.options.decoder, training=True)
         return self.count_texts(texts, records, metric)
 
     def analyse(

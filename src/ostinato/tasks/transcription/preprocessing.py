@@ -116,6 +116,11 @@ class TranscriptionPreprocessing(Preprocessing):
         )
 
     @property
+    def reads_text(self) -> bool:
+        """No: the option `unit` is of the transcripts, not of the inputs."""
+        return False
+
+    @property
     def size(self) -> int:
         """Features a frame, as the network reads them."""
         return len(self.statistics.mean) * (1 + self.options.deltas)
