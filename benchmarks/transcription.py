@@ -1,8 +1,7 @@
-"""Word and character error rates of transcription, and how fast it streams.
+"""Word and character error rates of transcription; speed is measured by transcription_speed.py.
 
     python benchmarks/transcription.py --sets sample  # the packaged sample (AN4)
     python benchmarks/transcription.py --sets an4 fsdd digits prompts --data FOLDER
-    python benchmarks/transcription.py --sets streaming                     # needs a run: --run RUN
 
 sample    the packaged features of AN4, official test set: greedy, and with a word 3-gram of the
           training transcripts whose weight and bonus are chosen on the dev set (7 held-out
@@ -13,8 +12,6 @@ fsdd      FOLDER/speech_fsdd: single digits, takes 0-4 tested, 5-24 learned from
 digits    the same recordings joined to strings of one to six digits of one speaker, drawn with
           a seed from each part
 prompts   FOLDER/speech_prompts_en: sentences of one voice, its own split
-streaming the real-time factor and the delay of a run of one direction, on one thread, chunks of
-40 ms
 
 The test set is used once, for the row that is printed."""
 
@@ -22,8 +19,6 @@ from __future__ import annotations
 
 import argparse
 import csv
-import statistics
-import time
 from pathlib import Path
 from typing import Any
 
@@ -34,11 +29,10 @@ from ostinato.commands.evaluate import measure
 from ostinato.commands.tables import number
 from ostinato.data.audio.audio_files import read_audio
 from ostinato.data.files.samples import sample_files
-from ostinato.tasks.transcription import RECORDING
 from ostinato.tasks.transcription.tuning import tune_fusion
 from setting import flags, tell
 
-SETS = ("sample", "an4", "fsdd", "digits", "prompts", "streaming")
+SETS = ("sample", "an4", "fsdd", "digits", "prompts")
 DIGITS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
 COLUMNS = [
     "set",
@@ -50,7 +44,6 @@ COLUMNS = [
     "baseline wer",
     "seconds",
 ]
-CHUNK = 0.04  # seconds of sound
 # few, short recordings: a small network, whole words, and more augmentation (chosen on the dev set)
 DIGIT_SETTINGS: dict[str, Any] = {
     "unit": "word",
@@ -70,15 +63,10 @@ DIGIT_SETTINGS: dict[str, Any] = {
 def main() -> None:
     arguments = read_arguments()
     rows: list[dict[str, Any]] = []
-    speed = {}
     for name in arguments.sets:
-        if name == "streaming":
-            speed = stream(arguments.run)
-            print(*(f"{key}: {value:.4f}" for key, value in speed.items()), sep="\n")
-        else:
-            rows += measure_set(arguments, name)
+        rows += measure_set(arguments, name)
     cells = [[row[column] for column in COLUMNS] for row in rows]
-    tell(arguments, COLUMNS, cells, {"runs": rows, "streaming": speed})
+    tell(arguments, COLUMNS, cells, {"runs": rows})
 
 
 def read_arguments() -> argparse.Namespace:
@@ -95,12 +83,9 @@ def read_arguments() -> argparse.Namespace:
     parser.add_argument("--one-direction", action="store_true", help="models that can stream")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--trained", action="store_true", help="measure the runs that are there")
-    parser.add_argument("--run", help="streaming: a run of one direction")
     arguments = parser.parse_args()
-    if set(arguments.sets) - {"sample", "streaming"} and not arguments.data:
+    if set(arguments.sets) - {"sample"} and not arguments.data:
         parser.error("this set needs --data")
-    if "streaming" in arguments.sets and not arguments.run:
-        parser.error("--sets streaming needs --run")
     return arguments
 
 
@@ -254,31 +239,6 @@ def join_digits(
         ]
         found.append((" ".join(text for text, _, _ in chosen), speaker, np.concatenate(sound)))
     return found
-
-
-def stream(run: str) -> dict[str, float]:
-    """Seconds of work for a second of sound, and for a chunk of 40 ms, on one thread."""
-    import torch
-
-    torch.set_num_threads(1)
-    model = ostinato.load(run)
-    front_end = model.task.preprocessing.front_end
-    samples = np.tile(read_audio(RECORDING, front_end.rate), 20)
-    size = round(CHUNK * front_end.rate)
-    live = model.stream()
-    live(samples[: 10 * size])  # warm
-    delays = []
-    for place in range(10 * size, len(samples), size):
-        began = time.process_time()
-        live(samples[place : place + size])
-        delays.append(time.process_time() - began)
-    sound = (len(samples) - 10 * size) / front_end.rate
-    return {
-        "seconds of sound": sound,
-        "real-time factor": sum(delays) / sound,
-        "median milliseconds a chunk": 1000 * statistics.median(delays),
-        "99th percentile, milliseconds": 1000 * float(np.quantile(delays, 0.99)),
-    }
 
 
 if __name__ == "__main__":

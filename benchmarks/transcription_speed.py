@@ -1,6 +1,6 @@
 """How fast transcription trains, decodes and streams, and what an hour of sound costs.
 
-    python benchmarks/transcription_speed.py --parts plain      # 3 minutes on one core, no data
+    python benchmarks/transcription_speed.py --parts plain --run RUN   # half a minute on one core
     python benchmarks/transcription_speed.py --parts streaming --run RUN   # half a minute
     python benchmarks/transcription_speed.py --parts hour --run RUN... --data FOLDER
 
@@ -19,7 +19,8 @@ and is the very function of the plain loop: the loss of one batch with the same 
 and in how many recordings both decode the same text. Segments are interleaved; the table has
 medians. Decoding begins with features and ends with texts; Ostinato also gives words with times,
 confidences and the transcript's log-probability, and sorts recordings by length as its commands
-do; the plain loop takes 16 at a time as they come, and once sorted, too.
+do; the plain loop takes 16 at a time as they come, and once sorted, too. With --run, both decode
+with the weights of that run, of default options but for its size: an untrained one writes nothing.
 """
 
 from __future__ import annotations
@@ -88,6 +89,12 @@ class Ours:
     def loss(self, rows: list[int]) -> float:
         given = collate([self.examples[row] for row in rows])
         return float(self.network.eval().loss(given).total.detach())
+
+    def load(self, run: str) -> None:
+        """Decodes with a trained run from now on."""
+        model = ostinato.load(run)
+        self.task, self.network = model.task, model.network
+        self.examples = [self.task.preprocessing.encode(record) for record in self.records]
 
     def transcribe(self, records: Sequence[Recording]) -> list[str]:
         self.network.eval()
@@ -169,7 +176,9 @@ def read_arguments() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=["plain"])
-    parser.add_argument("--run", nargs="+", default=[], help="trained runs; streaming: the first")
+    parser.add_argument(
+        "--run", nargs="+", default=[], help="trained runs; plain and streaming: the first"
+    )
     parser.add_argument("--data", help="hour: a folder of sound files")
     parser.add_argument("--formats", nargs="+", choices=FORMATS, default=["srt"])
     parser.add_argument("--hidden-size", type=int, default=320)
@@ -207,23 +216,28 @@ def plain(arguments: argparse.Namespace) -> dict[str, Any]:
         for name, each in contenders.items():
             spent = seconds(each.train, rows)
             training.setdefault(name, []).append(sound / spent)
-    contenders["plain loop"].network.load_ostinato(same.network.state_dict())
-    decode: dict[str, Callable[[Sequence[Recording]], list[str]]] = {
-        "ostinato": same.transcribe,
-        "plain loop": contenders["plain loop"].transcribe,
-        "plain loop, sorted": lambda given: contenders["plain loop"].transcribe(given, sorts=True),
+    if arguments.run:
+        same.load(arguments.run[0])
+    found = decode(same, Plain(same), judged, arguments.repeats)
+    return {"losses": losses, "training": medians(training), **found}
+
+
+def decode(ours: Ours, loop: Plain, records: Sequence[Recording], repeats: int) -> dict[str, Any]:
+    """Seconds of sound decoded a second by both, and in how many recordings to the same text."""
+    contenders: dict[str, Callable[[Sequence[Recording]], list[str]]] = {
+        "ostinato": ours.transcribe,
+        "plain loop": loop.transcribe,
+        "plain loop, sorted": lambda given: loop.transcribe(given, sorts=True),
     }
     decoding: dict[str, list[float]] = {}
-    sound = sum(len(record.audio) for record in judged) / 100
-    for _ in range(arguments.repeats + 1):
-        for name, act in decode.items():
-            decoding.setdefault(name, []).append(sound / seconds(act, judged))
-    one, other = same.transcribe(judged), contenders["plain loop"].transcribe(judged)
+    sound = sum(len(record.audio) for record in records) / 100
+    for _ in range(repeats + 1):
+        for name, act in contenders.items():
+            decoding.setdefault(name, []).append(sound / seconds(act, records))
+    one, other = ours.transcribe(records), loop.transcribe(records)
     return {
-        "losses": losses,
-        "same": sum(a == b for a, b in zip(one, other, strict=True)) / len(judged),
+        "same": sum(a == b for a, b in zip(one, other, strict=True)) / len(records),
         "letters": sum(map(len, one)),
-        "training": medians(training),
         "decoding": medians(decoding),
     }
 

@@ -71,17 +71,15 @@ def least_frames(labels: Sequence[int]) -> int:
 
 def greedy(log_probabilities: np.ndarray) -> list[Span]:
     """The labels of the most probable path [T, C] with their frames (best path decoding)."""
+    if not len(log_probabilities):
+        return []
     path = log_probabilities.argmax(-1)  # [T]
-    spans: list[Span] = []
-    start = 0
-    for frame in range(1, len(path) + 1):
-        if frame == len(path) or path[frame] != path[start]:
-            if path[start] != BLANK:
-                label = int(path[start])
-                mean = float(log_probabilities[start:frame, label].mean())
-                spans.append(Span(label, start, frame, mean))
-            start = frame
-    return spans
+    starts = np.flatnonzero(np.diff(path, prepend=-1))  # of runs of one label
+    ends = np.append(starts[1:], len(path))
+    scores = np.take_along_axis(log_probabilities, path[:, None], 1)[:, 0]
+    means = np.add.reduceat(scores, starts) / (ends - starts)
+    runs = zip(path[starts].tolist(), starts.tolist(), ends.tolist(), means.tolist(), strict=True)
+    return [Span(*run) for run in runs if run[0] != BLANK]
 
 
 @dataclass(eq=False)
