@@ -29,6 +29,20 @@ class InputError(ValueError):
         super().__init__(shorten(str(message)))
 
 
+class ChoiceError(InputError):
+    """A choice that there is not, such as a layer or a view.
+
+    Args:
+        message: What is wrong and what there is.
+        public: The same without what was given, for a server, which repeats nothing that a client
+            sent; the message where None.
+    """
+
+    def __init__(self, message: str, public: str | None = None):
+        super().__init__(message)
+        self.public = shorten(message if public is None else public)
+
+
 def shorten(message: str) -> str:
     """The message, or of one that is too long its beginning and its end, which says what to do."""
     if len(message) <= LONGEST_MESSAGE:

@@ -270,16 +270,17 @@ def inspect(model: Any, x: Any, view: str, **settings: Any) -> Any:
         x: One input of a model, or a list of them (the first is looked at, a batch of all is
             encoded); what a module is called with: a tensor, a PackedSequence, a tuple of both.
         view: Its name; `ostinato inspect --help` lists them.
-        settings: `layer`, `direction`, `unit` (from 0), `step` (from 1), `part`, `count`, as the
-            command's flags; of a module also `loss` (what it returns -> a scalar), `labels` (of
-            the steps) and `row` (of the batch).
+        settings: `layer`, `direction`, `unit` (from 0), `step` (from 1), `part`, `count`, `clamp`
+            (`["0.17=0"]`), `force`, `corpus`, as the command's flags; of a module also `loss` (what
+            it returns -> a scalar), `labels` (of the steps) and `row` (of the batch).
 
     Returns:
         A View: `.data`, `.json()`, `.draw(path)`, `.panels`, and a page for notebooks.
 
     Raises:
-        InputError: A view that the model has not, or a layer, unit or step out of range.
+        InputError: A view that the model has not, a layer, unit or step out of range, or a setting
+            that the view does not read.
     """
-    from ostinato.commands.inspect import inspect_input
+    from ostinato.commands.run.inspected_input import inspect_input
 
     return inspect_input(model, x, view, **settings)

@@ -17,6 +17,7 @@ from ostinato.terminal import print_text
 METAVARS = {
     "out": "RUN",
     "against": "RUN",
+    "clamp": "LAYER.UNIT=VALUE",
     "recipe": "NAME|FILE",
     "time_limit": "TIME",
     "process_timeout": "TIME",

@@ -18,6 +18,7 @@ from ostinato.cells.gru import GRU
 from ostinato.cells.lstm import LSTM
 from ostinato.commands.inspect import inspect as look
 from ostinato.data.batching.batch import Batch, collate
+from ostinato.errors import InputError
 from ostinato.inspection.recording import record
 from ostinato.inspection.views import VIEWS
 from ostinato.models.autoregressive_forecaster import AutoregressiveForecaster
@@ -316,15 +317,32 @@ def test_a_long_text_is_cut_and_said(tmp_path, monkeypatch):
         ("gates language x --unit 99", "unit must be from 0 to 7; got 99"),
         ("gradients language xyz --step 9", "step must be from 1 to 3; got 9"),
         ("gates translation x --part middle", "part 'middle': no such part"),
-        # also where the view does not read the choice
-        ("unrolled language x --layer 9", "layer must be 0: there is no other; got 9"),
-        ("gradients language x --unit 99", "unit must be from 0 to 7; got 99"),
-        ("words translation x --part middle", "part 'middle': no such part"),
-        ("attention translation x --direction 7", "direction must be from 0 to 1; got 7"),
-        ("parameters language --clamp 4.0=1", "clamp: layer must be from 0 to 0; got 4"),
-        ("gates language xyz --step 9", "step must be from 1 to 3; got 9"),
-        ("gates language xyz --step 0", "step must be at least 1; got 0"),
+        ("unrolled translation x --part middle", "part 'middle': no such part"),
+        ("neurons translation x --direction 7", "direction must be from 0 to 1; got 7"),
+        ("lags language --clamp 4.0=1", "clamp: layer must be from 0 to 0; got 4"),
+        ("gradients language xyz --step 0", "step must be at least 1; got 0"),
+        # options that the view does not read
+        (
+            "gradients language x --unit 3",
+            "--unit: the view gradients does not read it; "
+            "it reads --part, --layer, --direction, --step, --clamp, --example",
+        ),
+        ("parameters language --count 3", "--count: the view parameters does not read it; it rea"),
+        ("learning language --example 2", "--example: the view learning does not read it; it re"),
+        ("gates language x --corpus x.txt", "--corpus: the view gates does not read it; it reads"),
+        ("gates,lags language x --step 1", "--step: the views gates, lags do not read it; they"),
+        ("gates language x --example 2", "--example is for a file or the test set; a text is one"),
+        ("gates language x --time-limit 1s", "--time-limit is for the view remedies, the only one"),
+        ("gates language x --seed 2", "--seed is for the view remedies, the only one that trains"),
+        (
+            "remedies language --unit 2",
+            "--unit: the view remedies does not read it; it reads --seed",
+        ),
         ("gates language x --clamp 0=1", "--clamp 0=1: expected LAYER.UNIT=VALUE"),
+        (
+            "gates language x --clamp 0.1=nan",
+            "--clamp 0.1=nan: expected LAYER.UNIT=VALUE with a fi",
+        ),
         ("gates language x --clamp 0.99=1", "clamp: unit must be from 0 to 7; got 99"),
         ("gates language x --count 0", "--count must be at least 1; got 0"),
         ("gates language x --output gates.bmp", "gates.bmp: views are written as .png, .svg"),
@@ -341,6 +359,44 @@ def test_what_bad_input_gets(command, message, ostinato, tmp_path, monkeypatch):
     assert outcome.status == 2, outcome.err
     assert message in outcome.err and len(outcome.err.splitlines()) == 1
     assert not list(tmp_path.iterdir())
+
+
+def test_an_option_that_some_of_the_views_read(ostinato):
+    """Of several views those that do not read it say so."""
+    outcome = ostinato("inspect", "gates,gradients", run_of("language"), "x", "--unit", "3")
+    assert outcome.status == 0
+    found = [line for line in outcome.out.splitlines() if "does not read" in line]
+    assert found == ["The view gradients does not read --unit."]
+
+
+def test_the_width_of_a_beam_is_the_views_own_where_the_model_has_none(ostinato):
+    """A language model generates by sampling: the search for the view has the width asked for."""
+    for task, width in (("language", 2), ("translation", 3)):
+        command = ("inspect", "beam", run_of(task), "to be", "--beam", str(width), "--json")
+        outcome = ostinato(*command, "--length-penalty", "0.5")
+        assert outcome.status == 0, outcome.err
+        found = json.loads(outcome.out)["data"]
+        assert (found["width"], found["length_penalty"]) == (width, 0.5)
+        model = package.load(run_of(task))
+        assert package.inspect(model, "to be", "beam", beam=width).data["width"] == width
+    outcome = ostinato("inspect", "gates", run_of("language"), "to be", "--beam", "3")
+    assert outcome.status == 2 and "--beam: the view gates does not read it" in outcome.err
+    # of a model whose answer the beam finds, the loss is that of the answer
+    assert ostinato("inspect", "gates", run_of("translation"), "to be", "--beam", "3").status == 0
+
+
+def test_a_file_that_there_is_not_is_said_to_be_a_text(ostinato):
+    for text, noted in (("book.txt", True), ("and so on...", False), ("Hm.", False)):
+        outcome = ostinato("inspect", "encoding", run_of("language"), text)
+        assert outcome.status == 0
+        assert ("there is no such file; looked at as a text" in outcome.err) == noted
+
+
+def test_an_option_of_a_trained_model_that_is_a_modules():
+    model = package.load(run_of("language"))
+    for choices in ({"labels": ["a"]}, {"row": 1}, {"loss": sum}):
+        with pytest.raises(InputError, match="only for a torch.nn.Module; a trained model has"):
+            package.inspect(model, "x", "gates", **choices)
 
 
 def test_help_lists_the_views(ostinato):

@@ -169,10 +169,24 @@ def test_the_script_reads_and_writes_a_table(forecasters, tmp_path):
     cut, forecast = wanted(model, path)["north"]
     past = past_of("days", "north", cut)
     pairs = zip(past["ds"], past["y"], strict=True)
-    history = "date,value\n" + "".join(f"{stamp},{value}\n" for stamp, value in pairs)
+    history = "date,north\n" + "".join(f"{stamp},{value}\n" for stamp, value in pairs)
     script = [sys.executable, str(tmp_path / "folder/runner.py")]
     answer = subprocess.run(script, input=history, capture_output=True, text=True, check=True)
     rows = list(csv.DictReader(io.StringIO(answer.stdout)))
+    # the series is known by its name: in the header, or in a first column
+    found = [float(row["forecast"]) for row in rows]
+    assert found == pytest.approx(forecast.columns["forecast"], rel=1e-4)
+    long = "unique_id,ds,y\n" + "".join(f"north,{line}\n" for line in history.split("\n")[1:-1])
+    again = subprocess.run(script, input=long, capture_output=True, text=True, check=True)
+    assert again.stdout == answer.stdout
+    for bad, message in (
+        ("", "no rows; expected date,value or a value on each line"),
+        ("ds,y\n2026-01-01,1\n2026-01-02,x\n", "could not convert string to float: 'x'"),
+        ("ds,y\nyesterday,1\n", "Invalid isoformat string: 'yesterday'"),
+        ("a,2026-01-01,1\nb,2026-01-01,2\n", "rows of several series; give those of one"),
+    ):
+        refused = subprocess.run(script, input=bad, capture_output=True, text=True)
+        assert (refused.returncode, refused.stderr.strip()) == (2, message)
     assert list(rows[0]) == ["ds", "forecast", "lo-80", "hi-80", "lo-95", "hi-95"]
     assert [row["ds"] for row in rows] == forecast.stamps
     assert "import operations\n" in (tmp_path / "folder/runner.py").read_text()

@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 import ostinato
-from ostinato.cells import CELLS
+from ostinato.cells import CELLS, Cell
 from ostinato.errors import InputError
 from ostinato.inspection.panels import Lines, Table
 from ostinato.inspection.view import View, place_side_by_side
@@ -112,6 +112,60 @@ def test_gradients_equal_autograds(lstm, x):
     assert layer["memory_exact"][2] == pytest.approx(exact, rel=1e-9)
 
 
+@pytest.mark.parametrize("view", ["unrolled", "gates", "gradients", "lags"])
+def test_a_row_of_a_padded_batch_is_as_alone(view):
+    """Rows that end earlier keep their state, which must not change a number of the others."""
+    lstm = nn.LSTM(3, 4, num_layers=2, bidirectional=True)
+    x, lengths = torch.randn(9, 3, 3, generator=torch.Generator().manual_seed(0)), [9, 6, 4]
+    packed = nn.utils.rnn.pack_padded_sequence(x, lengths)
+    for row, steps in enumerate(lengths):
+        found = ostinato.inspect(lstm, packed, view, row=row).data
+        alone = ostinato.inspect(lstm, x[:steps, row : row + 1], view).data
+        assert_close(found, alone)
+    if view == "gradients":
+        assert any(
+            each["memory_exact"] != each["memory_forget_product"] for each in found["layers"]
+        )
+
+
+def assert_close(found, wanted):
+    """Numbers inside dictionaries and lists are the same up to rounding."""
+    if isinstance(wanted, dict):
+        assert found.keys() == wanted.keys()
+        for name, value in wanted.items():
+            assert_close(found[name], value)
+    elif isinstance(wanted, list | tuple):
+        assert len(found) == len(wanted)
+        for one, other in zip(found, wanted, strict=True):
+            assert_close(one, other)
+    elif isinstance(wanted, float | np.ndarray):
+        np.testing.assert_allclose(found, wanted, rtol=1e-9, atol=1e-12)
+    else:
+        assert found == wanted
+
+
+def test_a_cell_whose_output_is_not_made_of_its_memory():
+    class Apart(Cell):
+        gates, parts, part_names = 2, 2, ("hidden", "cell")
+
+        def step(self, projected, state):
+            h, c = state
+            forget, new = (projected + self.from_hidden(h)).chunk(2, -1)
+            forget = forget.sigmoid()
+            self.record(forget=forget)
+            return c.tanh(), forget * c + new
+
+    view = ostinato.inspect(Recurrent(Apart, 3, 4), torch.randn(1, 5, 3), "gradients")
+    assert len(view.data["layers"][0]["memory_exact"]) == 6
+
+
+def test_a_row_or_labels_that_the_input_has_not(lstm, x):
+    with pytest.raises(InputError, match="row must be 0: there is no other; got 1"):
+        ostinato.inspect(lstm, x, "gates", row=1)
+    with pytest.raises(InputError, match="labels: 2 for an input of 7 steps"):
+        ostinato.inspect(lstm, x, "gates", labels=["a", "b"])
+
+
 def test_lags_add_up_and_truncation_loses_what_it_leaves_out(lstm, x):
     view = ostinato.inspect(lstm, x, "lags")
     (layer,) = view.data["layers"]
@@ -181,6 +235,8 @@ def test_a_clamped_unit_stays(lstm, x):
     from ostinato.inspection.recording import Clamp
 
     view = ostinato.inspect(lstm, x, "gates", clamps=[Clamp(0, 2, 0.25)])
+    as_text = ostinato.inspect(lstm, x, "gates", clamp=["0.2=0.25"])
+    assert as_text.json() == view.json()
     hidden = view.data["layers"][0]["values"]["hidden"]
     assert (hidden[:, 2] == 0.25).all()
     free = by_hand(lstm, x)["hidden"]
@@ -231,6 +287,16 @@ def test_traits_of_tokens():
         ("gates", {"unit": 4}, "unit must be from 0 to 3; got 4"),
         ("gates", {"part": "decoder"}, "part 'decoder': no such part; known: recurrent"),
         ("gradients", {"step": 8}, "step must be from 1 to 7; got 8"),
+        ("neurons", {"count": 0}, "count must be at least 1; got 0"),
+        ("gates", {"clamp": ["0.1"]}, "clamp 0.1: expected LAYER.UNIT=VALUE with a fin"),
+        (
+            "gradients",
+            {"unit": 3},
+            "unit: the view gradients does not read it; it reads part, layer, direction, step, "
+            "clamp$",
+        ),
+        ("parameters", {"unit": 3}, "unit: the view parameters does not read it; it reads no opt"),
+        ("gates", {"corpus": ["x"]}, "corpus: the view gates does not read it"),
         ("gates", {"layr": 0}, "layr: no such setting; did you mean 'layer'"),
     ],
 )

@@ -196,6 +196,8 @@ BAD = [  # method, path, body, status
     ("POST", "/predict", b'{"inputs": [' + b"[" * 30 + b"]" * 30 + b"]}", 422),
     ("POST", "/predict", b'{"inputs": ["\\ud800"]}', 422),
     ("POST", "/predict", b"[]", 422),
+    ("POST", "/predict", b'{"inputs": ["a"], "SENTINEL": 3}', 422),
+    ("POST", "/sessions", b'{"SENTINEL": 3}', 422),
     ("POST", "/predict", b"{}", 422),
     ("POST", "/predict", b'{"inputs": "SENTINEL"}', 422),
     ("POST", "/predict", b'{"inputs": []}', 422),
@@ -350,7 +352,23 @@ def test_the_views_of_inspect(models):
         answer = client.post("/inspect/gates", json={"input": "to be"})
         assert answer.status_code == 200
         assert answer.json() == view_input(model, "gates", "to be")
-        assert client.post("/inspect/attention", json={"input": "to be"}).status_code == 422
+        one = client.post("/inspect/gates", json={"input": "to be", "layer": 0, "unit": 1})
+        assert one.json() == view_input(model, "gates", "to be", layer=0, unit=1) != answer.json()
+        for view, fields, message in (
+            ("attention", {}, "this model has no view 'attention': it has unrolled, encoding"),
+            ("gates", {"layr": 0}, "a field is unknown; known: input, panels, part"),
+            ("gates", {"layer": "0"}, '"layer" must be a whole number'),
+            ("gates", {"layer": -1}, '"layer" must be between 0 and'),
+            ("gates", {"layer": 77}, "layer must be from 0 to 1"),
+            ("gates", {"part": "SENTINEL"}, "no such part; known: "),
+            ("gates", {"part": 1}, '"part" must be a text'),
+            ("gates", {"panels": 1}, '"panels" must be true or false'),
+            ("gradients", {"unit": 1}, "unit: the view gradients does not read it; it reads part"),
+        ):
+            answer = client.post(f"/inspect/{view}", json={"input": "to be", **fields})
+            assert answer.status_code == 422
+            assert answer.json()["error"].startswith(message)
+            assert "SENTINEL" not in answer.text and "77" not in answer.text
         assert client.post("/inspect/nothing", json={"input": "to be"}).status_code == 404
 
 

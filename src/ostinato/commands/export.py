@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ostinato.commands.run.default_files import tested_files
+from ostinato.commands.run.progress import hold_notices
 from ostinato.data.files.atomic import write_all_atomically
-from ostinato.errors import InputError
+from ostinato.errors import InputError, option_name
 from ostinato.metrics import METRICS
 from ostinato.notices import notify
 from ostinato.tasks.run_folder import Trained
@@ -48,17 +49,20 @@ def export(
     from ostinato.model import as_model, load
 
     if not 0 <= tolerance <= 1:
-        raise InputError(f"--tolerance must be between 0 and 1; got {tolerance}")
+        raise InputError(f"{option_name('tolerance')} must be between 0 and 1; got {tolerance}")
     model = as_model(run) if isinstance(run, Trained) else load(run)
-    model = model.without_baseline("export")
-    if format == "onnx" and model.task.name in ("translation", "dialogue"):
-        build: Callable[[], dict[Path, bytes]] = partial(sequence_files, model, Path(output), int8)
-    elif format == "onnx" and model.task.name == "forecasting":
-        build = partial(forecast_files, model, Path(output), int8)
-    else:
-        program = build_program(model)  # what cannot be exported is refused before it is scored
-        build = partial(program_files, program, format, Path(output), int8 or format == "html")
-    files = build()
+    with hold_notices():  # a refusal is one line
+        model = model.without_baseline("export")
+        if format == "onnx" and model.task.name in ("translation", "dialogue"):
+            build: Callable[[], dict[Path, bytes]] = partial(
+                sequence_files, model, Path(output), int8
+            )
+        elif format == "onnx" and model.task.name == "forecasting":
+            build = partial(forecast_files, model, Path(output), int8)
+        else:
+            program = build_program(model)  # what cannot be exported is refused before it is scored
+            build = partial(program_files, program, format, Path(output), int8 or format == "html")
+        files = build()
     result: dict[str, Any] = {"task": model.task.name, "format": format}
     if int8 or format == "html":
         scored = list(dev) or files_to_score(model, needed=int8)

@@ -3,34 +3,47 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
+from dataclasses import replace
 from typing import Any
 
-from torch import nn
-
+from ostinato import options
 from ostinato.commands.run.config import check_seed
 from ostinato.commands.run.decoding_start import MOST_PAIRS
 from ostinato.commands.run.default_files import tested_files
+from ostinato.commands.run.inspected_input import (
+    CHOICES,
+    FILES_GONE,
+    MOST_STEPS,
+    STEPS,
+    WITHOUT_INPUT,
+    parse_clamps,
+)
 from ostinato.commands.run.inspected_records import names_file, read_corpus, read_records
 from ostinato.commands.run.progress import hold_notices, show_working
 from ostinato.commands.run.remedies import REMEDY_VIEW, compare_remedies
 from ostinato.commands.run.subject import build_subject
 from ostinato.commands.tables import as_json, table
-from ostinato.errors import InputError, nearest
+from ostinato.errors import InputError, nearest, option_name
 from ostinato.inspection import view as views_of
 from ostinato.inspection.panels import Table, to_plain
-from ostinato.inspection.recording import Clamp
 from ostinato.inspection.selection import Selection
-from ostinato.inspection.subject import Subject, describe_module
+from ostinato.inspection.subject import Subject
 from ostinato.inspection.view import View, place_side_by_side
-from ostinato.inspection.views import VIEWS, build_view, list_views
+from ostinato.inspection.views import (
+    VIEWS,
+    build_view,
+    check_options,
+    list_views,
+)
 from ostinato.inspection.views.words import look_up
-from ostinato.tasks.run_folder import Trained, load
+from ostinato.notices import silence_notices
+from ostinato.tasks import find_task
+from ostinato.tasks.run_folder import Trained, describe, load
 
 ALL = "all"
-WITHOUT_INPUT = ("parameters", "learning", "words")  # views of a model alone
-MOST_STEPS = {"gradients": 1000, "lags": 500, "connectivity": 500, "beam": 500, "suggestions": 500}
-STEPS = 5000  # of every other view
-FILES_GONE = "give a text or a file after the run: the files that it was tested on are gone"
+# of the command, for messages that list what a view reads
+OPTIONS = (*CHOICES, "example")
 
 EXAMPLES = (
     'ostinato inspect gates runs/language "To be or not to be" --output gates.png',
@@ -80,7 +93,7 @@ def inspect(
         step: from 1: the step to look from (default: the last)
         count: number of whatever is ranked
         example: number of the example in a file, from 1
-        clamp: what if a unit were held at a value: LAYER.UNIT=VALUE, such as 0.17=0
+        clamp: what if a unit were held at a value, such as 0.17=0
         against: other runs on the same input, side by side
         beam: width of the beam
         length_penalty: of the beam search
@@ -90,27 +103,113 @@ def inspect(
         time_limit: of remedies on a task: for each of them (default: 8s)
     """
     check_at_least_one(count=count, example=example)
+    places = (part, layer, direction, unit, step, count)
+    selection = Selection(*places, tuple(parse_clamps(clamp)), force, beam, length_penalty)
+    given = [*selection.given, *["corpus"] * bool(corpus), *["example"] * (example != 1)]
     if view == REMEDY_VIEW:
+        refuse_of_remedies([*given, *["against"] * bool(against)])
         check_seed(seed)
         return [compare_remedies(run, inputs, seed=seed, time_limit=time_limit)]
+    check_for_run(view, run, inputs, given, seed != 1, time_limit is not None)
+    with hold_notices(), show_working("looking inside"):
+        models, changed = load_models([run, *against], selection)
+        given = [name for name in given if name not in changed]
+        return look_inside(view, models, inputs, selection, corpus, example, given)
+
+
+def look_inside(
+    view: str,
+    models: list[Trained],
+    inputs: list[str],
+    selection: Selection,
+    corpus: list[str],
+    example: int,
+    given: Sequence[str],
+) -> list[View]:
+    """The views that are named, each of all models.
+
+    Raises:
+        InputError: No such view, or a given option that none of them reads.
+    """
+    names = choose_views(view, models[0], inputs, corpus, example)
+    check_options(names, given, OPTIONS)
+    return [
+        note_unread(compare_models(name, models, inputs, selection, corpus, example), given)
+        for name in names
+    ]
+
+
+def check_for_run(
+    view: str, run: str, inputs: list[str], given: list[str], seed: bool, time_limit: bool
+) -> None:
+    """Refuses what does not go with a trained model.
+
+    Raises:
+        InputError: No run, an option of the remedies, or --example of a text.
+    """
+    if seed or time_limit:
+        name = option_name("time_limit" if time_limit else "seed")
+        raise InputError(f"{name} is for the view {REMEDY_VIEW}, the only one that trains")
     if not run:
         raise InputError(f"name the folder of a run after the view: ostinato inspect {view} RUN")
-    changes: dict[str, Any] = {"beam": beam, "length_penalty": length_penalty}
-    changes = {name: value for name, value in changes.items() if value is not None}
-    selection = Selection(part, layer, direction, unit, step, count, parse_clamps(clamp), force)
-    models = [load(name, changes) for name in [run, *against]]
-    with show_working("looking inside"):
-        return [
-            compare_models(name, models, inputs, selection, corpus, example)
-            for name in choose_views(view, models[0], inputs, corpus, example)
-        ]
+    files = not inputs or any(each == "-" or names_file(each) for each in inputs)
+    if "example" in given and not files:
+        raise InputError(
+            f"{option_name('example')} is for a file or the test set; a text is one example"
+        )
+
+
+def load_models(runs: Sequence[str], selection: Selection) -> tuple[list[Trained], list[str]]:
+    """The networks of runs, without their baselines, and the names of the options of the beam
+    search that changed the first one's answer.
+    """
+    asked = {"beam": selection.beam, "length_penalty": selection.length_penalty}
+    changes = [
+        {
+            name: value
+            for name, value in asked.items()
+            if value is not None and changes_run(run, name)
+        }
+        for run in runs
+    ]
+    loaded = [load(run, change) for run, change in zip(runs, changes, strict=True)]
+    models: list[Trained] = []
+    for model in loaded:
+        told = any(each.joint is not None for each in loaded[: len(models)])
+        with silence_notices() if told else nullcontext():
+            models.append(model.without_baseline("inspection"))
+    return models, [*changes[0]]
+
+
+def changes_run(run: str, option: str) -> bool:
+    """Whether an option can be changed on a trained model."""
+    known = options.fields(find_task(describe(run.split(",")[0])["task"]).options)
+    return option in known and bool(known[option].metadata.get("when_predicting"))
+
+
+def refuse_of_remedies(given: Sequence[str]) -> None:
+    """Raises InputError for an option of the other views."""
+    for name in given:
+        raise InputError(
+            f"{option_name(name)}: the view {REMEDY_VIEW} does not read it; it reads "
+            f"{option_name('seed')} and {option_name('time_limit')}"
+        )
+
+
+def note_unread(view: View, given: Sequence[str]) -> View:
+    """A view of several, with a note on the options that only others of them read."""
+    unread = [option for option in given if option not in VIEWS[view.name].reads]
+    if not unread:
+        return view
+    names = ", ".join(map(option_name, unread))
+    return replace(view, notes=[*view.notes, f"The view {view.name} does not read {names}."])
 
 
 def check_at_least_one(**numbers: int) -> None:
     """Raises InputError for an option below 1."""
     for name, value in numbers.items():
         if value < 1:
-            raise InputError(f"--{name} must be at least 1; got {value}")
+            raise InputError(f"{option_name(name)} must be at least 1; got {value}")
 
 
 def compare_models(
@@ -144,11 +243,7 @@ def choose_views(
         InputError: No such view.
     """
     if view != ALL:
-        names = view.split(",")
-        for name in names:
-            if name not in VIEWS:
-                raise InputError(f"no view {name!r}{nearest(name, [*VIEWS, REMEDY_VIEW, ALL])}")
-        return names
+        return split_views(view)
     subject = next(iter(subjects("gates", trained, inputs, corpus, example)))
     tokens = subject.vocabularies.get("inputs") or subject.vocabularies.get("targets", ())
     unsuited = {"states"} if not corpus else set()
@@ -156,6 +251,15 @@ def choose_views(
     if text and not look_up(text, tokens):
         unsuited.add("words")
     return [name for name in list_views(subject) if name not in unsuited]
+
+
+def split_views(view: str) -> list[str]:
+    """ "gates,lags" -> ["gates", "lags"]. Raises InputError: no such view."""
+    names = view.split(",")
+    for name in names:
+        if name not in VIEWS:
+            raise InputError(f"no view {name!r}{nearest(name, [*VIEWS, REMEDY_VIEW, ALL])}")
+    return names
 
 
 def join_texts(inputs: list[str]) -> str:
@@ -205,70 +309,6 @@ def subjects(
             raise InputError(f"--example {example}: the test set has {len(found)} examples")
     for records in groups:
         yield build_subject(trained, records, steps=steps, corpus=read)
-
-
-def parse_clamps(texts: list[str]) -> list[Clamp]:
-    """["0.17=0.5"] -> [Clamp(layer=0, unit=17, value=0.5)]
-
-    Raises:
-        InputError: Not of this form.
-    """
-    found = []
-    for text in texts:
-        place, _, value = text.partition("=")
-        layer, _, unit = place.partition(".")
-        try:
-            found.append(Clamp(int(layer), int(unit), float(value)))
-        except ValueError:
-            raise InputError(f"--clamp {text}: expected LAYER.UNIT=VALUE, such as 0.17=0") from None
-    return found
-
-
-def inspect_input(
-    model: Any,
-    x: Any,
-    view: str,
-    *,
-    loss: Any = None,
-    labels: Sequence[str] = (),
-    row: int = 0,
-    corpus: Sequence[str] = (),
-    **choices: Any,
-) -> View:
-    """A view of a model or module on an input from Python: `ostinato.inspect`."""
-    known = set(Selection.__dataclass_fields__)
-    for name in choices:
-        if name not in known:
-            raise InputError(f"{name}: no such setting{nearest(name, known)}")
-    selection = Selection(**choices)
-    if isinstance(model, nn.Module):
-        subject = describe_module(model, x, loss=loss, labels=labels, row=row)
-        return build_view(subject, view, selection)
-    if not isinstance(model, Trained):
-        raise InputError(
-            "expected a model that ostinato.load returns, or a torch.nn.Module; "
-            f"got {type(model).__name__}"
-        )
-    steps = MOST_STEPS.get(view, STEPS)
-    if view in WITHOUT_INPUT:
-        words = [x] if isinstance(x, str) else x if isinstance(x, list | tuple) else []
-        text = " ".join(word for word in words if isinstance(word, str))
-        return build_view(build_subject(model, [], steps=steps, text=text), view, selection)
-    values = x if isinstance(x, list) else [x]
-    records = [model.task.reader.as_record(value) for value in values]
-
-    def read() -> Sequence[Any]:
-        files = list(corpus) or tested_files(model, FILES_GONE, any_examples=True)
-        return read_corpus(model.task, files)
-
-    return build_view(build_subject(model, records, steps=steps, corpus=read), view, selection)
-
-
-def inspect_record(model: Trained, record: Any, view: str) -> View:
-    """A view of a model on a record that its reader has made."""
-    records = [] if view in WITHOUT_INPUT else [record]
-    steps = MOST_STEPS.get(view, STEPS)
-    return build_view(build_subject(model, records, steps=steps), view, Selection())
 
 
 def lines(result: list[View], *, json: bool = False) -> Iterator[str]:

@@ -14,7 +14,7 @@ from typing import Any
 
 from ostinato.commands.run.device import choose_device
 from ostinato.data.files.atomic import write_atomically
-from ostinato.errors import InputError
+from ostinato.errors import ChoiceError, InputError
 from ostinato.notices import silence_notices
 from ostinato.tasks.predictor import Predictor
 from ostinato.tasks.request import Request
@@ -198,7 +198,13 @@ def find_suited(model: Trained) -> list[str]:
 
 
 def view_input(
-    model: Trained, view: str, value: Any, panels: bool = False, *, record: Any = None
+    model: Trained,
+    view: str,
+    value: Any,
+    panels: bool = False,
+    *,
+    record: Any = None,
+    **choices: Any,
 ) -> Any:
     """A view's JSON of one input, or what the page draws of it.
 
@@ -208,14 +214,23 @@ def view_input(
         value: The input, as JSON has it.
         panels: Whether it is for the page.
         record: The input as the reader made it of a file, in place of a value.
-    """
-    from ostinato.commands.inspect import inspect_input, inspect_record
-    from ostinato.inspection.page import describe_views
+        choices: What is shown more closely, such as layer=0.
 
-    if record is None:
-        found = inspect_input(model, [value], view)
-    else:
-        found = inspect_record(model, record, view)
+    Raises:
+        Refusal: A view that the model has not, or a choice that there is not or that the view
+            does not read.
+    """
+    from ostinato.commands.run.inspected_input import inspect_input, inspect_record
+    from ostinato.inspection.page import describe_views
+    from ostinato.serving.refusal import Refusal
+
+    try:
+        if record is None:
+            found = inspect_input(model, [value], view, **choices)
+        else:
+            found = inspect_record(model, record, view, **choices)
+    except ChoiceError as error:
+        raise Refusal(422, error.public) from None
     return describe_views([found], PANELS)[0] if panels else json_module.loads(found.json())
 
 

@@ -197,23 +197,36 @@ def positive(scale, otherwise):
 
 
 def read(lines):
-    """Rows of date,value or of a value alone, as `predict` takes them; a header is left out."""
-    rows = [row for row in csv.reader(lines) if row]
+    """Rows of date,value or of a value alone, as `predict` takes them.
+
+    The name of the series, by which a model may know its scale, is the value's in the header, or
+    stands in a first column of three.
+    """
+    rows, name = [row for row in csv.reader(lines) if row], ""
 
     def number(text):
         return float(text) if text.strip() else None
 
     try:
-        number(rows[0][-1])
+        number(rows[0][-1] if rows else "")
     except ValueError:
-        rows = rows[1:]
-    given = {"y": [number(row[-1]) for row in rows]}
+        name = rows.pop(0)[-1].strip()
+    if not rows:
+        raise ValueError("no rows; expected date,value or a value on each line")
+    several = {row[0] for row in rows if len(row) == 3}
+    if len(several) > 1:
+        raise ValueError("rows of several series; give those of one")
+    given = {"y": [number(row[-1]) for row in rows], "unique_id": "".join(several) or name}
     return {**given, "ds": [row[-2] for row in rows]} if len(rows[0]) > 1 else given
 
 
 if __name__ == "__main__":
     text = Path(sys.argv[1]).read_text(encoding="utf-8-sig") if sys.argv[1:] else sys.stdin.read()
-    answer = Runner(Path(__file__).parent).predict(read(text.splitlines()))
+    try:
+        answer = Runner(Path(__file__).parent).predict(read(text.splitlines()))
+    except ValueError as error:  # a value that is no number, a date that is none
+        print(error, file=sys.stderr)
+        sys.exit(2)
     table = csv.writer(sys.stdout, lineterminator="\n")
     table.writerow("forecast" if name == "prediction" else name for name in answer)
     table.writerows(zip(*answer.values()))

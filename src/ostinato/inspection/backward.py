@@ -33,17 +33,23 @@ def differentiate(loss: Tensor, runs: Sequence[LayerRun], row: int = 0) -> list[
     """dL/dS_t of every run, in one backward pass; the graph is kept."""
     wanted: list[Tensor] = []
     for run in runs:
-        wanted += [part for state in run.states[1:] for part in state]
+        wanted += [part for state in run.made for part in state]
         wanted += [*run.exits, *(part for last in run.last for part in last)]
-    found = iter(
+    # the first state of a cell may not depend on any parameter or input
+    asked = iter(
         torch.autograd.grad(
-            loss, wanted, retain_graph=True, allow_unused=True, materialize_grads=True
+            loss,
+            [each for each in wanted if each.requires_grad],
+            retain_graph=True,
+            allow_unused=True,
+            materialize_grads=True,
         )
     )
+    found = (next(asked) if each.requires_grad else torch.zeros_like(each) for each in wanted)
     gradients = []
     for run in runs:
         steps, parts = run.length(row), len(run.cell.part_names)
-        states = [[next(found)[row] for _ in range(parts)] for _ in run.states[1:]]
+        states = [[next(found)[row] for _ in range(parts)] for _ in run.made]
         exits = [next(found)[row] for _ in run.exits]
         ends = [[next(found)[row] for _ in last] for last in run.last]
         total = [torch.stack([state[part] for state in states[:steps]]) for part in range(parts)]
@@ -94,9 +100,9 @@ def pull_to_part(run: LayerRun, row: int, k: int, part: int, rows: Tensor) -> Te
 
     An LSTM's h_k = o_k tanh(c_k) is made of c_k; the initial state's parts are given apart.
     """
-    output, other = run.states[k][0], run.states[k][part]
-    if k == 0 or not output.requires_grad:
-        return rows.new_zeros(len(rows), other.shape[-1])
+    if k == 0 or not run.made[k - 1][0].requires_grad:
+        return rows.new_zeros(len(rows), run.states[k][part].shape[-1])
+    output, other = run.made[k - 1][0], run.made[k - 1][part]
     given = rows.new_zeros(len(rows), *output.shape)
     given[:, row] = rows
     (found,) = torch.autograd.grad(
@@ -106,9 +112,9 @@ def pull_to_part(run: LayerRun, row: int, k: int, part: int, rows: Tensor) -> Te
         retain_graph=True,
         is_grads_batched=True,
         allow_unused=True,
-        materialize_grads=True,
     )
-    return found[:, row]
+    # zeros by hand: materialize_grads makes them without the R rows
+    return rows.new_zeros(len(rows), other.shape[-1]) if found is None else found[:, row]
 
 
 def walk_back(

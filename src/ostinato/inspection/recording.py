@@ -63,6 +63,7 @@ class LayerRun:
         last: Copies of the parts of S_T, for whatever goes on from the final state.
         gates: The gates of each step by name.
         lengths: The real steps of each row [B]; None if all are full.
+        made: S_1 to S_T before rows that have ended kept theirs: h_t is made of this c_t.
     """
 
     layer: int
@@ -73,6 +74,7 @@ class LayerRun:
     exits: list[Tensor]
     last: list[tuple[Tensor, ...]]
     gates: list[dict[str, Tensor]]
+    made: list[tuple[Tensor, ...]]
     lengths: Tensor | None = None
 
     def length(self, row: int) -> int:
@@ -264,9 +266,10 @@ def run_recorded(runs: list[LayerRun], directions: int, clamps: Sequence[Clamp])
         held = [clamp for clamp in clamps if clamp.layer == layer]
         projected = watched.project(x)
         alive = None if lengths is None else padding_mask(lengths, x.shape[1], x.device)
-        states = [tuple(state)]
+        states, made = [tuple(state)], []
         for t in range(x.shape[1]):
             new = hold_units(advance(watched, projected[:, t], states[-1]), held)
+            made.append(tuple(new))
             if alive is not None:
                 new = tuple(
                     torch.where(alive[:, t, None], a, b)
@@ -276,7 +279,9 @@ def run_recorded(runs: list[LayerRun], directions: int, clamps: Sequence[Clamp])
         exits = [each[0].clone() for each in states[1:]]
         last = tuple(part.clone() for part in states[-1])
         gates = watched.gate_log
-        runs.append(LayerRun(layer, direction, cell, x, states, exits, [last], gates, lengths))
+        runs.append(
+            LayerRun(layer, direction, cell, x, states, exits, [last], gates, made, lengths)
+        )
         outputs = torch.stack(exits, dim=1)
         if alive is not None:
             outputs = torch.where(alive[..., None], outputs, 0)
@@ -317,6 +322,7 @@ def join_calls(calls: list[list[LayerRun]]) -> list[LayerRun]:
                 [each for run in runs for each in run.exits],
                 [each for run in runs for each in run.last],
                 [gates for run in runs for gates in run.gates],
+                [state for run in runs for state in run.made],
             )
         )
     return joined

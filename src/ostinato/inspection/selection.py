@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields
 
-from ostinato.errors import InputError, nearest
+from ostinato.errors import ChoiceError, nearest
 from ostinato.inspection.recording import (
     Clamp,
     Edits,
@@ -31,7 +31,8 @@ class Selection:
         count: How many of anything that is ranked.
         clamps: Units held at a value while the network runs.
         force: Text with which a beam search must begin.
-        words: Words to look up, in place of those of the input.
+        beam: Width of the beam search; None: the model's.
+        length_penalty: Of the beam search; None: the model's.
     """
 
     part: str | None = None
@@ -42,6 +43,16 @@ class Selection:
     count: int = 10
     clamps: Sequence[Clamp] = ()
     force: str = ""
+    beam: int | None = None
+    length_penalty: float | None = None
+
+    @property
+    def given(self) -> list[str]:
+        """The names of the options that were chosen, as the command has them."""
+        chosen = [
+            each.name for each in fields(self) if getattr(self, each.name) not in (each.default, [])
+        ]
+        return ["clamp" if name == "clamps" else name for name in chosen]
 
     @property
     def edits(self) -> Edits:
@@ -54,13 +65,19 @@ class Selection:
             InputError: No such part, layer, direction, unit or clamped unit, with the range.
         """
         if self.step is not None and self.step < 1:
-            raise InputError(f"step must be at least 1; got {self.step}")
+            raise ChoiceError(
+                f"step must be at least 1; got {self.step}", "step must be at least 1"
+            )
+        if self.count < 1:
+            raise ChoiceError(f"count must be at least 1; got {self.count}")
+        if self.beam is not None and self.beam < 1:
+            raise ChoiceError(f"beam must be at least 1; got {self.beam}")
         if not parts:
             return
         chosen = [part for part in parts if self.part in (None, part.name)]
         if not chosen:
             known = [part.name for part in parts]
-            raise InputError(f"part {self.part!r}: no such part{nearest(str(self.part), known)}")
+            raise refuse_part(str(self.part), known)
         layers = [view_as_recurrent(part.module) for part in chosen]
         for name, value, size in (
             ("layer", self.layer, max(each.layers for each in layers)),
@@ -80,7 +97,7 @@ class Selection:
         known = recording.parts
         if self.part is not None:
             if self.part not in known:
-                raise InputError(f"part {self.part!r}: no such part{nearest(self.part, known)}")
+                raise refuse_part(self.part, known)
             return [known[self.part]]
         return [part for part in known.values() if part.reads != "characters"] or [*known.values()]
 
@@ -123,11 +140,18 @@ class Selection:
         return None if self.unit is None else check_range("unit", self.unit, 0, units - 1)
 
 
+def refuse_part(part: str, known: Iterable[str]) -> ChoiceError:
+    """The error of a part that the model has not."""
+    names = list(known)
+    public = f"no such part; known: {', '.join(names)}"
+    return ChoiceError(f"part {part!r}: no such part{nearest(part, names)}", public)
+
+
 def check_range(name: str, value: int, low: int, high: int) -> int:
     """The value. Raises InputError unless low <= value <= high."""
     if not low <= value <= high:
         wanted = f"from {low} to {high}" if high > low else f"{low}: there is no other"
-        raise InputError(f"{name} must be {wanted}; got {value}")
+        raise ChoiceError(f"{name} must be {wanted}; got {value}", f"{name} must be {wanted}")
     return value
 
 

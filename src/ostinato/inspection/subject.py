@@ -14,7 +14,7 @@ from torch.nn.utils.rnn import PackedSequence
 
 from ostinato.data.batching.batch import Batch
 from ostinato.decoding.ctc import Span
-from ostinato.errors import InputError
+from ostinato.errors import ChoiceError, InputError
 from ostinato.inspection.recording import Edits, PartRun, Recording, record
 from ostinato.models.inspectable import RecurrentPart, name_parts
 
@@ -128,7 +128,19 @@ class Subject:
             loss = self.run()
         if not found.parts:
             raise InputError("this model has no recurrent layer that the input goes through")
+        self.check_row(found)
         return found, found.final_output(self.row) if loss is None else loss
+
+    def check_row(self, recording: Recording) -> None:
+        """Raises ChoiceError for a row that the input has not, or labels of another number."""
+        run = next(iter(recording.parts.values())).runs[0]
+        rows = len(run.x)
+        if not 0 <= self.row < rows:
+            wanted = f"from 0 to {rows - 1}" if rows > 1 else "0: there is no other"
+            raise ChoiceError(f"row must be {wanted}; got {self.row}")
+        labels, steps = len(self.labels.get("inputs", ())), run.length(self.row)
+        if self.batch is None and labels and labels != steps:
+            raise ChoiceError(f"labels: {labels} for an input of {steps} steps; give one a step")
 
     def record_scores(
         self, *, gradients: bool = True, edits: Edits | None = None

@@ -13,7 +13,8 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from ostinato.errors import InputError
 from ostinato.serving.counters import Counters
 from ostinato.serving.generate_fields import read_generate_fields
-from ostinato.serving.json_body import read_body, read_json
+from ostinato.serving.inspect_fields import read_inspect_fields, read_inspect_query
+from ostinato.serving.json_body import check_fields, read_body, read_json
 from ostinato.serving.model_worker import MicroBatches, ModelThread, as_refusal
 from ostinato.serving.refusal import Refusal
 from ostinato.serving.served_model import ServedModel, log_unexpected, to_finite
@@ -62,7 +63,9 @@ class Endpoints:
     async def predict(self, request: Request) -> Response:
         records = await self.read_file(request)
         if records is None:
-            inputs = self.read_inputs(await read_json(request, self.settings))
+            body = await read_json(request, self.settings)
+            check_fields(body, ["inputs"])
+            inputs = self.read_inputs(body)
             records = [
                 self.served.record(value, number) for number, value in enumerate(inputs, start=1)
             ]
@@ -130,15 +133,16 @@ class Endpoints:
             body = await read_json(request, self.settings)
             if "input" not in body:
                 raise Refusal(422, 'expected {"input": ...}')
-            panels = body.get("panels", False)
-            if not isinstance(panels, bool):
-                raise Refusal(422, '"panels" must be true or false')
+            fields = read_inspect_fields(body, self.settings)
             self.served.record(body["input"], 1)  # no text of a task that reads files names one
-            look = partial(view, body["input"], panels)
+            look = partial(view, body["input"], **fields)
         else:
-            look = partial(view, None, "panels" in request.query_params, record=records[0])
+            fields = read_inspect_query(request.query_params, self.settings)
+            look = partial(view, None, record=records[0], **fields)
         try:
             found = await self.thread.run(look)
+        except Refusal:
+            raise
         except Exception as error:
             log_unexpected(error)
             raise Refusal(422, "the view cannot be drawn of this input") from None
@@ -147,7 +151,9 @@ class Endpoints:
     # sessions
 
     async def create_session(self, request: Request) -> Response:
-        rate = (await read_json(request, self.settings)).get("rate", 0)
+        body = await read_json(request, self.settings)
+        check_fields(body, ["rate"])
+        rate = body.get("rate", 0)
         if not isinstance(rate, int) or isinstance(rate, bool):
             raise Refusal(422, '"rate" must be whole samples a second')
         state = None
@@ -163,6 +169,7 @@ class Endpoints:
     async def feed_session(self, request: Request) -> Response:
         session = self.sessions.find(request.path_params["id"])
         body = await read_json(request, self.settings)
+        check_fields(body, ["inputs", "end"])
         ends = body.get("end", False)
         if not isinstance(ends, bool):
             raise Refusal(422, '"end" must be true or false')

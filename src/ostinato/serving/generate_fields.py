@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ostinato.serving.json_body import check_fields
 from ostinato.serving.refusal import Refusal
 from ostinato.serving.settings import Settings
 
@@ -25,10 +26,7 @@ def read_generate_fields(body: dict[str, Any], settings: Settings) -> dict[str, 
     }
     texts = ("prompt", "stop", "condition")
     fields: dict[str, Any] = {}
-    for name in body:
-        if name not in limits and name not in texts:
-            known = ", ".join([*texts, *limits])
-            raise Refusal(422, f"a field is unknown; known: {known}")
+    check_fields(body, [*texts, *limits])
     for name in texts:
         value = body.get(name)
         if value is not None and not isinstance(value, str):

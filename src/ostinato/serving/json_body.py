@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import math
+from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
 from starlette.requests import ClientDisconnect, Request
@@ -66,6 +67,12 @@ async def read_json(request: Request, settings: Settings) -> dict[str, Any]:
     if kind != "application/json":
         raise Refusal(415, "send JSON, with Content-Type: application/json")
     return parse_object(content) if content else {}
+
+
+def check_fields(body: Mapping[str, Any], known: Sequence[str]) -> None:
+    """Raises a Refusal for a field that nobody reads; it names none of the client's."""
+    if any(name not in known for name in body):
+        raise Refusal(422, f"a field is unknown; known: {', '.join(known)}")
 
 
 def parse_object(content: bytes | str) -> dict[str, Any]:

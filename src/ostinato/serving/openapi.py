@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ostinato.serving.inspect_fields import HIGHEST, LOWEST, TEXTS
 from ostinato.serving.settings import Settings
 
 VALUE = {
@@ -61,7 +62,7 @@ def describe_openapi(models: list[str], settings: Settings, version: str) -> dic
 def model_paths(settings: Settings) -> dict[str, Any]:
     """The paths of one model."""
     inputs = describe_inputs(settings)
-    view = {"type": "object", "properties": {"input": VALUE}, "required": ["input"]}
+    view = {"type": "object", "properties": describe_inspection(settings), "required": ["input"]}
     events = operation("Generate samples, as server-sent events", "text/event-stream")
     return {
         "/model": {"get": operation("Describe the model: task, options, inputs")},
@@ -75,6 +76,16 @@ def model_paths(settings: Settings) -> dict[str, Any]:
         },
         **describe_sessions(inputs),
     }
+
+
+def describe_inspection(settings: Settings) -> dict[str, Any]:
+    """The schema of each field of a request to inspect."""
+    text = {"type": "string", "maxLength": settings.characters}
+    numbers = {
+        name: {"type": "integer", "minimum": low, "maximum": HIGHEST}
+        for name, low in LOWEST.items()
+    }
+    return {"input": VALUE, "panels": {"type": "boolean"}, **dict.fromkeys(TEXTS, text), **numbers}
 
 
 def describe_inputs(settings: Settings) -> dict[str, Any]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
 from ostinato.errors import InputError
+from ostinato.notices import notify
 from ostinato.tasks.reader import Record
 from ostinato.tasks.task import Task
 
@@ -26,6 +28,12 @@ def names_file(given: str) -> bool:
     return len(given.encode()) < LONGEST_NAME and "\n" not in given and Path(given).is_file()
 
 
+def note_missing_file(given: str) -> None:
+    """Says that there is no such file where a text looks like the name of one: "book.txt"."""
+    if re.fullmatch(r"\S*[^\s.]\.[a-z][a-z0-9]{1,7}", given):
+        notify(f"{given}: there is no such file; looked at as a text")
+
+
 def read_records(task: Task, inputs: Sequence[str], example: int) -> list[Record]:
     """The records of texts and files from the command line.
 
@@ -38,7 +46,9 @@ def read_records(task: Task, inputs: Sequence[str], example: int) -> list[Record
     for given in inputs:
         if given == "-" or names_file(given):
             records += read_file(task, given, example)
-        elif "\t" in given:
+            continue
+        note_missing_file(given)
+        if "\t" in given:
             source, target = given.split("\t", 1)
             tagged = task.name == "tagging"
             pair = (source.split(), target.split()) if tagged else (source, target)

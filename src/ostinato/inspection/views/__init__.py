@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import NamedTuple
@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from ostinato.data.batching.batch import Batch
-from ostinato.errors import InputError, nearest
+from ostinato.errors import ChoiceError, InputError, nearest, option_name
 from ostinato.inspection.selection import Selection, check_range
 from ostinato.inspection.subject import Subject
 from ostinato.inspection.view import View
@@ -36,11 +36,14 @@ from ostinato.models.classifier import AttentionPooling
 
 
 class Definition(NamedTuple):
-    """A view: what makes it, what it shows in a phrase, and whether a model has it."""
+    """A view: what makes it, what it shows in a phrase, whether a model has it, and the options
+    that it reads.
+    """
 
     view: Callable[[Subject, Selection], View]
     summary: str
     suits: Callable[[Subject], bool]
+    reads: tuple[str, ...] = ()
 
 
 def has_layers(subject: Subject) -> bool:
@@ -59,65 +62,89 @@ def has_words(subject: Subject) -> bool:
     )
 
 
+LAYERS = ("part", "layer", "direction")  # options that choose among recurrent layers
+
 VIEWS = {
     "unrolled": Definition(
-        view_unrolled, "the network through time: layers, directions, shared weights", has_layers
+        view_unrolled,
+        "the network through time: layers, directions, shared weights",
+        has_layers,
+        ("part", "step", "clamp", "example"),
     ),
     "encoding": Definition(
         view_encoding,
         "tokens, ids, one-hot rows, embeddings, padding and lengths of a small batch",
         lambda subject: subject.batch is not None or subject.folder is not None,
+        ("example",),
     ),
     "gates": Definition(
         view_gates,
         "every gate and state over the sequence, and how often they are shut",
         has_layers,
+        (*LAYERS, "unit", "clamp", "example"),
     ),
     "neurons": Definition(
         view_neurons,
         "the text coloured by one unit, and the units that follow something",
         has_layers,
+        (*LAYERS, "unit", "count", "clamp", "example"),
     ),
     "gradients": Definition(
-        view_gradients, "|dL/dh_t|, dh_t/dh_k and forget gates: do gradients vanish?", has_layers
+        view_gradients,
+        "|dL/dh_t|, dh_t/dh_k and forget gates: do gradients vanish?",
+        has_layers,
+        (*LAYERS, "step", "clamp", "example"),
     ),
     "lags": Definition(
-        view_lags, "the share of dL/dW by lag, and what truncation would lose", has_layers
+        view_lags,
+        "the share of dL/dW by lag, and what truncation would lose",
+        has_layers,
+        (*LAYERS, "clamp", "example"),
     ),
     "connectivity": Definition(
         view_connectivity,
         "which steps a prediction came from, by gradient and by occlusion",
         lambda subject: subject.step_scores is not None and bool(subject.parts),
+        ("part", "step", "clamp", "example"),
     ),
-    "words": Definition(view_words, "nearest words by cosine, and a map of them", has_words),
+    "words": Definition(
+        view_words, "nearest words by cosine, and a map of them", has_words, ("count",)
+    ),
     "parameters": Definition(
         view_parameters, "how many, layer by layer and gate by gate", lambda subject: True
     ),
-    "attention": Definition(view_attention, "where a decoder or a classifier looks", has_attention),
+    "attention": Definition(
+        view_attention, "where a decoder or a classifier looks", has_attention, ("clamp", "example")
+    ),
     "posteriors": Definition(
         view_posteriors,
         "labels by frame over the spectrogram, with the transcript (CTC)",
         lambda subject: subject.emissions is not None,
+        ("example",),
     ),
     "beam": Definition(
         view_beam,
         "the beam search as a tree, and why the winner won",
         lambda subject: subject.search is not None,
+        ("force", "beam", "length_penalty", "example"),
     ),
     "forcing": Definition(
         view_forcing,
         "teacher forcing against free running: the loss on gold and on own prefixes",
         lambda subject: subject.prefix_losses is not None,
+        ("example",),
     ),
     "suggestions": Definition(
         view_suggestions,
         "the likeliest next words while typing",
         lambda subject: subject.next_words is not None,
+        ("count", "example"),
     ),
     "states": Definition(
         view_states,
         "places of a corpus where the state is most like this one's",
         lambda subject: subject.corpus is not None and bool(subject.parts),
+        ("step", "count", "corpus", "example"),
     ),
     "learning": Definition(
         view_learning,
@@ -153,6 +180,29 @@ def list_views(subject: Subject) -> list[str]:
     return [name for name, definition in VIEWS.items() if definition.suits(subject)]
 
 
+def check_options(names: Sequence[str], given: Iterable[str], offered: Container[str]) -> None:
+    """Refuses an option that none of the views reads.
+
+    Args:
+        names: The views.
+        given: The options that were given.
+        offered: The options that can be given at all: a command has more than a function.
+
+    Raises:
+        ChoiceError: Such an option, with those that the views read.
+    """
+    read = dict.fromkeys(option for name in names for option in VIEWS[name].reads)
+    for option in given:
+        if option in read:
+            continue
+        known = ", ".join(option_name(each) for each in read if each in offered) or "no option"
+        if len(names) == 1:
+            what = f"the view {names[0]} does not read it; it reads {known}"
+        else:
+            what = f"the views {', '.join(names)} do not read it; they read {known}"
+        raise ChoiceError(f"{option_name(option)}: {what}")
+
+
 def build_view(subject: Subject, name: str, selection: Selection) -> View:
     """One view of a subject.
 
@@ -163,7 +213,7 @@ def build_view(subject: Subject, name: str, selection: Selection) -> View:
     if name not in VIEWS:
         raise InputError(f"no view {name!r}{nearest(name, VIEWS)}")
     if not VIEWS[name].suits(subject):
-        raise InputError(
+        raise ChoiceError(
             f"this model has no view {name!r}: it has {', '.join(list_views(subject))}"
         )
     selection.check(subject.parts)

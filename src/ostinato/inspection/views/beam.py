@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import torch
@@ -39,6 +40,10 @@ def view_beam(subject: Subject, selection: Selection) -> View:
     if subject.search is None:
         raise InputError("this model has no beam search")
     start = subject.search()
+    if selection.beam is not None:
+        start = replace(start, width=selection.beam)
+    if selection.length_penalty is not None:
+        start = replace(start, length_penalty=selection.length_penalty)
     vocabulary = subject.vocabularies.get("targets", ())
     forced = force(start, selection.force, vocabulary)
     with torch.no_grad():
