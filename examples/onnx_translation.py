@@ -27,7 +27,7 @@ def run(session, feeds: dict) -> dict:
     return dict(zip(names, session.run(None, {n: feeds[n] for n in wanted}), strict=True))
 
 
-def main(path: str, text: str) -> str:
+def main(path: str, text: str, most: int = 0) -> str:
     import sentencepiece
 
     encoder, decoder = load(path, "encoder"), load(path, "decoder")
@@ -44,7 +44,7 @@ def main(path: str, text: str) -> str:
     one = np.ones(1, np.int64)
     state = run(encoder, {"tokens": np.array([ids]), "lengths": one * len(ids)})
     state |= {"source_lengths": one * len(ids), "lengths": one}
-    token, found, most = about["bos"], [], 10 + 2 * len(ids)
+    token, found, most = about["bos"], [], most or 10 + 2 * len(ids)
     while token != about["eos"] and len(found) < most:
         step = run(decoder, {**state, "tokens": np.array([[token]])})
         state |= {n.removesuffix("_out"): value for n, value in step.items() if n.endswith("_out")}
