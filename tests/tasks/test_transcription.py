@@ -31,6 +31,7 @@ from ostinato.tasks.transcription.features import (
     normalise_recording,
 )
 from ostinato.tasks.transcription.fusion import WordNgram, WordScorer
+from ostinato.tasks.transcription.recogniser import Recogniser
 from ostinato.tasks.transcription.segments import cut_segments
 from ostinato.tasks.transcription.transcript import Transcript, Word, clock, cues
 from ostinato.tasks.transcription.tuning import tune_fusion
@@ -349,6 +350,30 @@ def test_a_long_recording_is_transcribed_in_segments(both, monkeypatch):
     assert answer.seconds == pytest.approx(3.6)
     starts = [word.start for word in answer.words]
     assert starts == sorted(starts)
+
+
+def test_features_of_a_long_recording_are_not_all_kept(both, monkeypatch):
+    """Segments are answered as soon as there are many, and the answers are the same."""
+    model = ostinato.load(both.folder, segment_seconds=1.0)
+    draw = np.random.default_rng(0)
+    inputs = [draw.normal(size=(frames, 13)) for frames in (1000, 40, 350)]
+    records = [model.task.reader.as_record(each) for each in inputs]
+    whole = model.task.predictor.predict(model.network, records)
+    seen = []
+    score = Recogniser.score_frames
+
+    def count(self, network, examples):
+        seen.append(sum(len(each.inputs) for each in examples))
+        return score(self, network, examples)
+
+    monkeypatch.setattr(Recogniser, "score_frames", count)
+    monkeypatch.setattr(ostinato.tasks.transcription.prediction, "FRAMES_IN_MEMORY", 250)
+    found = list(model.task.predictor.stream(model.network, iter(records), ahead=3))
+    assert [each.text for each in found] == [each.text for each in whole]
+    assert [each.seconds for each in found] == [each.seconds for each in whole]
+    for one, other in zip(found, whole, strict=True):
+        assert [word.start for word in one.words] == [word.start for word in other.words]
+    assert sum(seen) == 1390 and max(seen) <= 350
 
 
 TRANSCRIPT = Transcript(

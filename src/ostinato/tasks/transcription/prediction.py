@@ -29,11 +29,10 @@ from ostinato.tasks.transcription.pictures import draw_attention, draw_posterior
 from ostinato.tasks.transcription.preprocessing import TranscriptionPreprocessing, normalise_text
 from ostinato.tasks.transcription.raw_features import read_samples
 from ostinato.tasks.transcription.recogniser import FRAMES_IN_A_BATCH, Recogniser
-from ostinato.tasks.transcription.segments import cut_segments
+from ostinato.tasks.transcription.segments import SegmentedRecording, cut_segments
 from ostinato.tasks.transcription.streaming import TranscriptionStreamer
 from ostinato.tasks.transcription.transcript import (
     Transcript,
-    join_transcripts,
     write_ctm,
     write_subtitles,
     write_table,
@@ -66,18 +65,22 @@ class TranscriptionPredictor(Predictor):
             for record in inputs:
                 yield from self.listen(network, record)
             return
-        waiting: list[tuple[Recording, list[tuple[float, np.ndarray]]]] = []
-        frames = 0
+        waiting, frames = list[SegmentedRecording](), 0
         for record in inputs:
-            for number, (start, segment) in enumerate(self.segments(record)):
-                if not number:
-                    waiting.append((record, []))
-                waiting[-1][1].append((start, segment))
+            full = False
+            waiting.append(SegmentedRecording(record.name))
+            for start, segment in self.segments(record):
+                waiting[-1].add(start, segment)
                 frames += len(segment)
-            if frames > FRAMES_IN_MEMORY or len(waiting) >= ahead:
-                yield from self.answer_segments(network, waiting)
+                if frames > FRAMES_IN_MEMORY:
+                    self.answer_segments(network, waiting)
+                    full, frames = True, 0
+            if full or len(waiting) >= ahead:
+                self.answer_segments(network, waiting)
+                yield from (each.transcript for each in waiting)
                 waiting, frames = [], 0
-        yield from self.answer_segments(network, waiting)
+        self.answer_segments(network, waiting)
+        yield from (each.transcript for each in waiting)
 
     def segments(self, record: Recording) -> Iterator[tuple[float, np.ndarray]]:
         """The parts of a recording with their starts in seconds, as raw features; at least one."""
@@ -89,25 +92,20 @@ class TranscriptionPredictor(Predictor):
         for start, frames in cut_segments(self.preprocessing.read(record), most):
             yield start * hop, frames
 
-    def answer_segments(
-        self, network: nn.Module, waiting: Sequence[tuple[Recording, list]]
-    ) -> Iterator[Transcript]:
-        """The transcripts of recordings that were cut into segments."""
+    def answer_segments(self, network: nn.Module, waiting: Sequence[SegmentedRecording]) -> None:
+        """Transcribes the segments that wait, and forgets their features."""
         hop = self.preprocessing.seconds_per_frame / self.options.subsampling
-        pieces = [segment for _, segments in waiting for _, segment in segments]
+        pieces = [(each, segment) for each in waiting for segment in each.pending]
         examples = [
-            Example(torch.from_numpy(self.preprocessing.normalise(piece))) for piece in pieces
+            Example(torch.from_numpy(self.preprocessing.normalise(segment)))
+            for _, segment in pieces
         ]
-        heard = iter(self.recogniser.score_frames(network, examples))
-        for record, segments in waiting:
-            parts = [
-                self.recogniser.transcribe(
-                    network, next(heard), name=record.name, seconds=len(segment) * hop
-                )
-                for _, segment in segments
-            ]
-            starts = [start for start, _ in segments]
-            yield parts[0] if len(parts) == 1 else join_transcripts(parts, starts)
+        heard = self.recogniser.score_frames(network, examples)
+        for (each, segment), scores in zip(pieces, heard, strict=True):
+            seconds = len(segment) * hop
+            each.keep(self.recogniser.transcribe(network, scores, name=each.name, seconds=seconds))
+        for each in waiting:
+            each.pending.clear()
 
     def streamer(
         self, network: nn.Module, as_record: Callable[[Any], Recording]

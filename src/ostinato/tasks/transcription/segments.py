@@ -3,10 +3,47 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from ostinato.tasks.transcription.transcript import Transcript, join_transcripts
+
 SMOOTHED = 21  # frames that the loudness is averaged over
+
+
+@dataclass
+class SegmentedRecording:
+    """A recording in segments, of which some are transcribed and others wait.
+
+    Args:
+        name: Of the recording.
+        starts: Of all segments, in seconds.
+        pending: The raw features [T, D] of those that wait.
+        parts: The transcripts of the others, which come before them.
+    """
+
+    name: str
+    starts: list[float] = field(default_factory=list)
+    pending: list[np.ndarray] = field(default_factory=list)
+    parts: list[Transcript] = field(default_factory=list)
+
+    def add(self, start: float, segment: np.ndarray) -> None:
+        self.starts.append(start)
+        self.pending.append(segment)
+
+    def keep(self, part: Transcript) -> None:
+        """The transcript of the next segment; what pictures need is kept of a single one only."""
+        if len(self.starts) > 1:
+            part = replace(part, posteriors=None, attention=None)
+        self.parts.append(part)
+
+    @property
+    def transcript(self) -> Transcript:
+        """The whole, once no segment waits."""
+        if len(self.parts) == 1:
+            return self.parts[0]
+        return join_transcripts(self.parts, self.starts)
 
 
 def cut_segments(blocks: Iterable[np.ndarray], most: int) -> Iterator[tuple[int, np.ndarray]]:
