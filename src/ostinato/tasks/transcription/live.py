@@ -87,7 +87,7 @@ class LiveTranscription:
     def take(self, rows: list[torch.Tensor]) -> None:
         """New rows of log-probabilities [C]."""
         for tensor in rows:
-            row = tensor.numpy()
+            row = tensor.numpy().copy()  # an array of its own: a tensor takes several times as much
             self.rows.append(row)
             label = int(row.argmax())
             if label not in (BLANK, self.last):
