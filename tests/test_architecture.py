@@ -31,6 +31,7 @@ ALLOWED = {
     "model": {"commands", "tasks", "data", "hub", "stream"},
     "hub": set(),
     "stream": {"tasks", "data"},
+    "spacy_component": {"model", "tasks", "data"},
     "signature": set(),
     "nn": {"layers"},
     "sklearn": {"commands", "tasks", "models", "training", "metrics", "data", "cells"},

@@ -17,9 +17,9 @@ from ostinato.errors import InputError
 from ostinato.hub import fetch_from_hub
 from ostinato.notices import notify
 from ostinato.stream import Stream
-from ostinato.tasks.model_card import format_model_card
+from ostinato.tasks.model_card import CARD, card_of_run
 from ostinato.tasks.reader import Record
-from ostinato.tasks.run_folder import Trained, read_json
+from ostinato.tasks.run_folder import Trained
 from ostinato.tasks.run_folder import load as load_trained
 from ostinato.tasks.shared.cut_inputs import report_cuts
 from ostinato.tasks.shared.streamer import (
@@ -47,6 +47,9 @@ class Model(Trained):
     def predict(self, inputs: Sequence[Any]) -> list[str]:
         """The answer for each input: model.predict(["Ein Hund läuft."]) -> ["A dog runs."]
 
+        A column of a pandas or polars table is as good as a list:
+        table["english"] = model.predict(table["german"]).
+
         Models of series also take a table, such as a DataFrame, and answer for each series in
         it."""
         return [prediction.text for prediction in self.predictions(inputs)]
@@ -61,7 +64,7 @@ class Model(Trained):
         """The inputs as the task's records.
 
         Raises:
-            InputError: `inputs` is a single text or not iterable.
+            InputError: `inputs` is a single text, a table instead of its column, or not iterable.
         """
         if isinstance(inputs, str):
             raise InputError(f"expected a list of inputs, not one text: [{inputs!r:.60}]")
@@ -70,6 +73,12 @@ class Model(Trained):
 
             with records_as_files(self.task.name, {}, inputs=inputs) as files:
                 return list(self.task.reader.read_inputs(files["inputs"]))
+        if hasattr(inputs, "columns"):  # iterating over it would give the names of its columns
+            names = ", ".join(map(str, list(inputs.columns)[:5]))
+            raise InputError(
+                f"a table of columns {names}: a model of task {self.task.name} answers for one "
+                "column; give it alone, as in model.predict(table['text'])"
+            )
         if not isinstance(inputs, Iterable):
             raise InputError(f"expected a list of inputs; got {inputs!r:.60}")
         return [self.as_record(each, number) for number, each in enumerate(inputs, start=1)]
@@ -136,17 +145,14 @@ class Model(Trained):
             target.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise InputError(f"{target}: cannot be made: {error.strerror}") from None
-        plan = self.folder / "training" / "plan.json"
         name = target.resolve().name
-        card = format_model_card(
-            name, self.task.name, self.report, read_json(plan) if plan.is_file() else {}, licence
-        )
+        card = card_of_run(self.folder, name, self.task.name, self.report, licence)
         contents = {
             target / path.name: path.read_bytes()
             for path in sorted(self.folder.iterdir())
             if path.is_file() and SAVED_FILE.fullmatch(path.name)
         }
-        write_all_atomically({**contents, target / "README.md": card.encode()})
+        write_all_atomically({**contents, target / CARD: card})
         return target
 
     def stream(self, *, rate: int = 0) -> Stream:

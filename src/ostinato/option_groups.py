@@ -18,7 +18,8 @@ GROUPS: dict[str, str] = {
         target_column word_column tag_column sentence_column tag_names feature_columns
         sequence_column image_column caption_column ordinal scheme binary positive masked
         reverse_source turns replies image_size
-        features encoder encoder_output normalise_pixels feature_cache steps_per_quarter voices
+        features encoder encoder_output normalise_pixels feature_cache embedding_cache
+        embedding_cache_size steps_per_quarter voices
         condition repeats normalise_key""",
     "model": "",
     "regularisation": """
@@ -28,7 +29,7 @@ GROUPS: dict[str, str] = {
         flip transpose reverse_complement""",
     "training": """
         dev_metric class_weights teacher_forcing initial_range sparse_embeddings output_precision
-        chunk vary_chunk rotate""",
+        chunk vary_chunk rotate direction""",
     "decoding": "",
 }
 GROUP_OF = {name: group for group, names in GROUPS.items() for name in names.split()}

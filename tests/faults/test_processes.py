@@ -84,6 +84,25 @@ def test_a_killed_process_is_restarted_to_the_same_bits(rank, place, uninterrupt
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(7200)
+def test_twenty_kills_of_twenty_end_in_the_same_bits(place, uninterrupted):
+    """After different steps, of either process; how many of the runs were equal is the message."""
+    equal = []
+    for attempt in range(20):
+        out = f"new-{attempt}"
+        process = start(*TRAIN, *QUICK, *END, "--out", out, "--processes", "2", "--restarts", "2")
+        wait_for_steps(process, place / out, 1 + (5 * attempt) % 13)
+        os.kill(find_workers(process)[attempt % 2], signal.SIGKILL)
+        _, err = process.communicate(timeout=600)
+        assert "was ended by SIGKILL; attempt 2 of 3" in err
+        weights = place / out / "model.safetensors"
+        equal.append(
+            process.returncode == 0 and same_weights(weights, uninterrupted / weights.name)
+        )
+    assert sum(equal) == 20, f"{sum(equal)} of 20 to the same bits: {equal}"
+
+
+@pytest.mark.slow
 def test_without_restarts_the_others_stop_and_resume_goes_on(place, uninterrupted):
     process = start(*TRAIN, *END, *QUICK, "--out", "new", "--processes", "2")
     wait_for_steps(process, place / "new", 8)

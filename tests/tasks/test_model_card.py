@@ -40,6 +40,19 @@ def test_the_card_is_one_for_a_hub(trained, tmp_path):
     assert f"--seed {plan['seed']}" in text
 
 
+def test_a_run_folder_has_its_card_from_the_start(trained):
+    hub = pytest.importorskip("huggingface_hub")
+    card = hub.ModelCard.load(trained / "README.md")
+    assert card.data.license == "unknown" and card.data.pipeline_tag == "translation"
+    assert card.data.model_name == trained.name
+    metrics = {each.metric_type: each for each in card.data.eval_results}
+    report = json.loads((trained / "report.json").read_text())
+    assert set(metrics) == set(report["metrics"])
+    low, high = report["intervals"]["bleu"]
+    assert metrics["bleu"].metric_name == f"bleu (95 % {low:.4g} to {high:.4g})"
+    assert "ostinato train translation" in card.text
+
+
 def test_intervals_and_the_baseline():
     report = {
         "metrics": {"bleu": 31.25},
@@ -50,6 +63,18 @@ def test_intervals_and_the_baseline():
     text = format_model_card("x", "translation", report, {}, "unknown")
     assert '"name": "bleu (95 % 30 to 32.5)"' in text
     assert "| bleu | 31.25 | 30 to 32.5 | 12 |" in text and "Made by" not in text
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_a_column_of_a_table_is_a_list_of_inputs(library, trained):
+    tables = pytest.importorskip(library)
+    model = ostinato.load(trained)
+    table = tables.DataFrame({"text": ["one two", "three", ""], "number": [1, 2, 3]})
+    assert model.predict(table["text"]) == model.predict(["one two", "three", ""])
+    with pytest.raises(InputError, match=r"columns text, number: .* answers for one column"):
+        model.predict(table)
+    with pytest.raises(InputError, match="1"):
+        model.predict(table["number"])
 
 
 def test_what_cannot_be_saved(trained, tmp_path):

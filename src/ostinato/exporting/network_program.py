@@ -187,6 +187,7 @@ def add_members(program: Program, network: Any, vectors: Callable[[Any], str]) -
     for member in members:
         if not isinstance(member, Classifier):
             raise refuse_network(member)
+        refuse_contextual(member)
     found = [add_classifier(program, member, vectors(member)) for member in members]
     program.output = found[0] if len(found) == 1 else program.add("average", *found)
     program.per_step = isinstance(members[0], FrameClassifier)
@@ -237,10 +238,17 @@ def character_encoder_of(network: Any) -> Any:
     return network.speller
 
 
+def refuse_contextual(network: Any) -> None:
+    """InputError for a network that reads language models besides its own vectors."""
+    if network.contextual is not None:
+        raise InputError("a model with --embeddings RUN is not exported; train without it")
+
+
 def tagging_program(model: Any) -> Program:
     network, fitted = model.network, model.task.preprocessing
     if type(network) is not Tagger:
         raise refuse_network(network)
+    refuse_contextual(network)
     if not isinstance(network.recurrent, Recurrent):
         raise InputError("a tagger that is not recurrent is not exported")
     if len(network.features):

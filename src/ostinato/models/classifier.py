@@ -15,6 +15,7 @@ from ostinato.data.batching.batch import IGNORE, Batch
 from ostinato.layers.character_encoder import CharacterEncoder
 from ostinato.layers.dropout import Dropout
 from ostinato.layers.recurrent import MERGES, Recurrent, bidirectional_hidden_size
+from ostinato.models.contextual_embedding import ContextualEmbedding
 from ostinato.models.heads import OrdinalHead, SigmoidHead, SoftmaxHead
 from ostinato.models.inspectable import RecurrentPart, mask_padding, name_parts
 from ostinato.models.loss import Loss, require_targets
@@ -135,6 +136,7 @@ class Classifier(nn.Module):
         input_dropout: On the body's input; default: `dropout`.
         character_encoder: The batch's characters -> further vectors [B, T, S], concatenated to
             the embedding.
+        contextual: Language models, whose states at each word are further vectors [B, T, D].
     """
 
     def __init__(
@@ -146,9 +148,11 @@ class Classifier(nn.Module):
         dropout: float = 0.0,
         input_dropout: float | None = None,
         character_encoder: CharacterEncoder | None = None,
+        contextual: ContextualEmbedding | None = None,
     ):
         super().__init__()
         self.embedding, self.body, self.head = embedding, body, head
+        self.contextual = contextual
         self.speller = character_encoder  # the name in saved weights
         self.input_dropout = Dropout(dropout if input_dropout is None else input_dropout)
         self.dropout = Dropout(dropout)
@@ -158,6 +162,8 @@ class Classifier(nn.Module):
         vectors = batch.inputs if self.embedding is None else self.embedding(batch.inputs)
         if self.speller is not None:
             vectors = torch.cat([vectors, self.speller(batch.spellings)], -1)
+        if self.contextual is not None:
+            vectors = torch.cat([vectors, self.contextual(batch.readings)], -1)
         return self.dropout(self.body(self.input_dropout(vectors), batch.lengths))
 
     def loss(self, batch: Batch, state: State = None) -> Loss:

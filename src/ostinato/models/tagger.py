@@ -23,6 +23,7 @@ from ostinato.layers.crf import CRF, Potentials, log_partition, path_scores
 from ostinato.layers.dropout import Dropout
 from ostinato.layers.embedding import Embedding
 from ostinato.layers.recurrent import Recurrent, bidirectional_hidden_size
+from ostinato.models.contextual_embedding import ContextualEmbedding
 from ostinato.models.inspectable import RecurrentPart, name_parts, score_targets
 from ostinato.models.loss import Loss, full_precision, require_targets
 
@@ -53,6 +54,7 @@ class Tagger(nn.Module):
             words first.
         context: Instead of the recurrent network, another one (x [B, T, D], lengths) ->
             ([B, T, H], None) with an `output_size`: see models.word_windows.
+        contextual: Language models, whose states at each word are read beside its own vector.
     """
 
     unknown_rate: Tensor
@@ -76,17 +78,19 @@ class Tagger(nn.Module):
         unknown: int = 1,
         features: Sequence[Embedding] = (),
         context: Callable[[int], nn.Module] | None = None,
+        contextual: ContextualEmbedding | None = None,
     ):
         super().__init__()
         if words is None and character_encoder is None:
             raise ValueError("words and character_encoder are both None; one must be given")
         self.words, self.unknown = words, unknown
         self.speller = character_encoder  # the name in saved weights
-        self.features = nn.ModuleList(features)
+        self.features, self.contextual = nn.ModuleList(features), contextual
         size = (words.embedding_dim if words is not None else 0) + (
             character_encoder.output_size if character_encoder is not None else 0
         )
         size += sum(each.embedding_dim for each in features)
+        size += 0 if contextual is None else contextual.output_size
         if bidirectional:
             hidden_size = bidirectional_hidden_size(hidden_size, merge=merge)
         self.dropout = Dropout(dropout, locked=locked)
@@ -121,13 +125,23 @@ class Tagger(nn.Module):
         """The score of each label at each step, [B, T, K]."""
         return self.emissions_from(batch, None)[0]
 
-    def emissions_from(self, batch: Batch, state: State) -> tuple[Tensor, State]:
-        """The score of each label at each step, [B, T, K], after a state; and the state after."""
+    def emissions_from(
+        self, batch: Batch, state: State, contextual: Tensor | None = None
+    ) -> tuple[Tensor, State]:
+        """The score of each label at each step, [B, T, K], after a state; and the state after.
+
+        Args:
+            batch: The words.
+            state: Of the recurrent network before them.
+            contextual: The vectors of the language models [B, T, D], where they have been read.
+        """
         words, *further = batch.inputs.unbind(2) if batch.inputs.dim() == 3 else [batch.inputs]
         parts = [] if self.words is None else [self.words(self.replace_by_unknown(words))]
         if self.speller is not None:
             parts.append(self.speller(batch.spellings))
         parts += [embed(values) for embed, values in zip(self.features, further, strict=True)]
+        if self.contextual is not None:
+            parts.append(self.contextual(batch.readings) if contextual is None else contextual)
         x = self.dropout(torch.cat(parts, -1))
         outputs, state = self.recurrent(x, batch.lengths, state)
         return full_precision(self.output(self.dropout(outputs))), state

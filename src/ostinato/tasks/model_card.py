@@ -9,9 +9,14 @@ import json
 import math
 import shlex
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
+from ostinato.data.files.atomic import write_atomically
 from ostinato.options import as_flag
+from ostinato.tasks.saved_task import read_json
+
+CARD = "README.md"
 
 PIPELINES = {
     "translation": "translation",
@@ -24,6 +29,29 @@ PIPELINES = {
     "forecasting": "time-series-forecasting",
     "transcription": "automatic-speech-recognition",
 }
+
+
+def card_of_run(
+    folder: Path, name: str, task: str, report: Mapping[str, Any], licence: str = "unknown"
+) -> bytes:
+    """The card of a model in a run folder, from its report and the plan beside it.
+
+    Args:
+        folder: The run folder.
+        name: What to call the model.
+        task: The name of its task.
+        report: The contents of report.json.
+        licence: As for `format_model_card`.
+    """
+    plan = folder / "training" / "plan.json"
+    made = read_json(plan) if plan.is_file() else {}
+    return format_model_card(name, task, report, made, licence).encode()
+
+
+def save_card(folder: Path, task: str, report: Mapping[str, Any]) -> None:
+    """Writes the card of a run into its folder."""
+    name = folder.resolve().name
+    write_atomically(folder / CARD, card_of_run(folder, name, task, report))
 
 
 def format_model_card(

@@ -140,6 +140,7 @@ def shard_batch(batch: Batch, rank: int, size: int) -> tuple[Batch, bool]:
     if targets is not None and target_lengths is not None:
         targets = targets[:, : max(1, int(target_lengths.max()))]
     spellings = None if batch.spellings is None else batch.spellings.rows(rows, inputs.shape[1])
+    readings = tuple(each.rows(rows, inputs.shape[1]) for each in batch.readings)
     shard = replace(
         batch,
         inputs=inputs,
@@ -147,6 +148,7 @@ def shard_batch(batch: Batch, rank: int, size: int) -> tuple[Batch, bool]:
         targets=targets,
         target_lengths=target_lengths,
         spellings=spellings,
+        readings=readings,
     )
     return shard, counts
 

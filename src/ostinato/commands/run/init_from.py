@@ -33,7 +33,10 @@ RUNNING = re.compile(r"running_(mean|var)$")  # the only buffers that are learne
 # options of tokenisation, inherited so that tokens match those of the run
 READING = {"unit", "lowercase", "tokenized", "zero_digits"}
 # options that name files, or depend on them
-NOT_TAKEN = {"embeddings", "target_embeddings", "freeze_embeddings", "fixed_length"}
+NOT_TAKEN = {
+    *("embeddings", "target_embeddings", "freeze_embeddings", "tune_embeddings"),
+    *("embedding_cache", "fixed_length"),
+}
 
 
 @dataclass

@@ -7,6 +7,7 @@ from dataclasses import replace
 import torch
 
 from ostinato.data.batching.batch import Batch, Example, collate
+from ostinato.data.batching.readings import cut_readings
 from ostinato.inspection.subject import (
     to_float64,
 )
@@ -39,7 +40,8 @@ def cut_example(example: Example, steps: int) -> tuple[Example, int]:
     if targets is not None and targets.dim() > 0 and len(targets) == length:
         targets = targets[:steps]
     spellings = None if example.spellings is None else example.spellings[:steps]
-    return Example(example.inputs[:steps], targets, spellings), length - steps
+    readings = cut_readings(example.readings, steps)
+    return Example(example.inputs[:steps], targets, spellings, readings), length - steps
 
 
 def prepare(example: Example) -> Batch:

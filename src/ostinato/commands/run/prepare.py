@@ -16,6 +16,7 @@ from ostinato.commands.run.command_beginning import take_command_beginning
 from ostinato.commands.run.config import RunConfig, RunRequest, make_config
 from ostinato.commands.run.device import choose_device
 from ostinato.commands.run.digests import digest_files, digest_json
+from ostinato.commands.run.embedding_cache import keep_embeddings
 from ostinato.commands.run.parts import Parts, adapt_to_data, build_parts
 from ostinato.commands.run.processes import check_several
 from ostinato.commands.run.progress import hold_notices
@@ -132,6 +133,7 @@ def prepare_run(
         notify_of_schedule_change(checked.saved_config, parts, schedule, loaded)
     describe_processes(group, config, loaded)
     curves = stack.enter_context(open_curves(folder, parts, loaded, continues)) if lock else None
+    stack.enter_context(keep_embeddings(parts.network, parts.task.options, folder))
     return TrainingRun(
         folder,
         config,

@@ -23,6 +23,7 @@ from ostinato.data.files.wording import display_path, pluralise
 from ostinato.errors import InputError
 from ostinato.metrics import METRICS
 from ostinato.tasks import run_folder
+from ostinato.tasks.model_card import save_card
 from ostinato.tasks.run_folder import Trained
 from ostinato.tasks.task import Task
 from ostinato.training import checkpoint_averaging
@@ -45,6 +46,7 @@ def finish(run: TrainingRun) -> Trained:
     report = build_report(run, joint or network, result, predictions, weights)
     run.require_folder()
     run_folder.save_report(run.folder, report)
+    save_card(run.folder, task.name, report)
     pictures = {
         **task.predictor.pictures(tested, predictions),
         **task.predictor.draw_tables(result),

@@ -3,11 +3,12 @@
     RUN/lock                                   the process that trains
     RUN/model.json, model.safetensors          the model, with the best weights so far
     RUN/baseline.json, baseline.safetensors    what it is compared with
-    RUN/report.json, curves.png                at the end
+    RUN/report.json, README.md, curves.png     at the end
     RUN/kept-OPTION.SUFFIX                     a copy of a file that an option names
     RUN/training/plan.json                     the RunConfig
     RUN/training/{manifest.json,a,b}           the checkpoint
     RUN/training/{averages.json,average-STEP.safetensors}  weights of the best dev scores
+    RUN/training/embeddings                    states of --embeddings RUN, while it trains
     RUN/training/{log.jsonl,tensorboard}       learning curves
     RUN/replaced/                              the run before, until this one is safe
 
@@ -24,6 +25,7 @@ from pathlib import Path
 
 from ostinato.commands.run.config import RunConfig
 from ostinato.data.files.atomic import write_atomically
+from ostinato.data.files.vector_cache import FILE_NAME as VECTORS_FILE
 from ostinato.errors import InputError
 from ostinato.tasks import run_folder
 from ostinato.training import checkpoint, checkpoint_averaging, curves
@@ -35,9 +37,10 @@ from ostinato.training.lock import is_lock_file
 TRAINING = "training"
 PLAN = "plan.json"
 MODEL = "model.json"
+EMBEDDINGS = "embeddings"
 REPLACED, REPLACING = "replaced", "replacing"  # see `replaced_run`
 MODEL_FILES = re.compile(
-    r"(model|baseline)\.(json|safetensors)|report\.json|curves\.png|kept-[a-z-]+(\.\w{1,10})?"
+    r"(model|baseline)\.(json|safetensors)|report\.json|README\.md|curves\.png|kept-[a-z-]+(\.\w{1,10})?"
 )
 PLAN_FILE = re.compile(re.escape(PLAN))
 TRAINING_FILES = re.compile(
@@ -78,7 +81,12 @@ def refuse_links(folder: Path) -> None:
     training = folder / TRAINING
     places = [(folder, MODEL_FILES), (training, TRAINING_FILES), (training, PLAN_FILE)]
     places += [(training / name, checkpoint.FILE_NAMES) for name in checkpoint.GENERATIONS]
-    folders = [training, training / "tensorboard", *(training / n for n in checkpoint.GENERATIONS)]
+    folders = [
+        training,
+        training / "tensorboard",
+        training / EMBEDDINGS,
+        *(training / n for n in checkpoint.GENERATIONS),
+    ]
     files = [folder / LOCK, training / checkpoint.MANIFEST]
     for place, names in places:
         if place.is_dir():
@@ -144,7 +152,7 @@ def list_own_files(folder: Path) -> list[Path]:
     training = folder / TRAINING
     places = [(folder, MODEL_FILES), (training, re.compile(re.escape(checkpoint.MANIFEST)))]
     places += [(training / name, checkpoint.FILE_NAMES) for name in checkpoint.GENERATIONS]
-    places += [(training / "tensorboard", EVENT_FILE)]
+    places += [(training / "tensorboard", EVENT_FILE), (training / EMBEDDINGS, VECTORS_FILE)]
     places += [(training, TRAINING_FILES), (training, PLAN_FILE)]
     return [
         path
@@ -165,6 +173,8 @@ def remove_run(folder: Path) -> None:
     remove_files(training, TRAINING_FILES)
     remove_files(training / "tensorboard", EVENT_FILE)
     remove_folder_if_empty(training / "tensorboard")
+    remove_files(training / EMBEDDINGS, VECTORS_FILE)
+    remove_folder_if_empty(training / EMBEDDINGS)
     remove_files(training, PLAN_FILE)
 
 

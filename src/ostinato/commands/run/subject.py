@@ -157,7 +157,7 @@ def add_records(
     text = subject.text or describe_record(task, records[0])
     pairs = (lambda: records) if given or corpus is None else corpus
     everything = [cut_example(each, limit)[0]._replace(targets=None) for each in examples]
-    alone = [each._replace(spellings=None) for each in everything]
+    alone = [each._replace(spellings=None, readings=None) for each in everything]
     return replace(
         subject,
         run=lambda: network.loss(batch).total,

@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from ostinato.data.batching.readings import Reading, Readings, collate_readings
+
 PAD = 0  # inputs are padded with <pad>
 IGNORE = -100  # targets are padded with this, and the loss ignores it
 
@@ -22,11 +24,13 @@ class Example(NamedTuple):
         inputs: [T] token ids, or [T, D] features.
         targets: [U], a scalar, or None.
         spellings: the character ids of each of the T words, where a model reads them.
+        readings: what each language model reads of the T words, where a model has any.
     """
 
     inputs: Tensor
     targets: Tensor | None = None
     spellings: Sequence[tuple[int, ...]] | None = None
+    readings: Sequence[Reading] | None = None
 
 
 @dataclass(frozen=True)
@@ -80,6 +84,7 @@ class Batch:
         continues: whether these rows continue those of the batch before, so that the state is
             carried over (truncated BPTT).
         spellings: the characters of the inputs' words; None where the model reads none.
+        readings: what each language model reads of the inputs' words; empty where there is none.
         share: where these rows are those of one process of several; None: all rows are here.
     """
 
@@ -89,6 +94,7 @@ class Batch:
     target_lengths: Tensor | None = None
     continues: bool = False
     spellings: Spellings | None = None
+    readings: tuple[Readings, ...] = ()
     share: Share | None = None
 
     def __len__(self) -> int:
@@ -108,7 +114,9 @@ class Batch:
         """The same batch with inputs and targets on `device`; lengths stay on the CPU."""
         targets = None if self.targets is None else self.targets.to(device)
         spellings = None if self.spellings is None else self.spellings.to(device)
-        return replace(self, inputs=self.inputs.to(device), targets=targets, spellings=spellings)
+        readings = tuple(each.to(device) for each in self.readings)
+        inputs = self.inputs.to(device)
+        return replace(self, inputs=inputs, targets=targets, spellings=spellings, readings=readings)
 
 
 def pad(rows: list[Tensor], value: float) -> tuple[Tensor, Tensor]:
@@ -120,7 +128,7 @@ def pad(rows: list[Tensor], value: float) -> tuple[Tensor, Tensor]:
 def collate(examples: list[Example]) -> Batch:
     """Examples -> one padded Batch, in the same order.
 
-    All of them have targets, or none; and the same for spellings."""
+    All of them have targets, or none; and the same for spellings and readings."""
     inputs, lengths = pad([example.inputs for example in examples], PAD)
     rows = [example.targets for example in examples if example.targets is not None]
     targets = target_lengths = None
@@ -130,7 +138,9 @@ def collate(examples: list[Example]) -> Batch:
         targets, target_lengths = pad(rows, IGNORE)
     words = [example.spellings for example in examples if example.spellings is not None]
     spellings = collate_spellings(words) if words else None
-    return Batch(inputs, lengths, targets, target_lengths, spellings=spellings)
+    read = [example.readings for example in examples if example.readings is not None]
+    readings = collate_readings(read) if read else ()
+    return Batch(inputs, lengths, targets, target_lengths, spellings=spellings, readings=readings)
 
 
 def collate_spellings(rows: Sequence[Sequence[tuple[int, ...]]]) -> Spellings:

@@ -29,12 +29,13 @@ from ostinato.data.text.tokenizers import (
     train_tokenizer,
 )
 from ostinato.data.text.vocabulary import UNK, Vocabulary
-from ostinato.errors import option_name
+from ostinato.errors import InputError, option_name
 from ostinato.notices import notify
 from ostinato.tasks.classification.image_encoder import ImageEncoder
 from ostinato.tasks.classification.inputs import Inputs, require_array, require_text
 from ostinato.tasks.classification.options import ClassificationOptions
 from ostinato.tasks.shared.affix_buckets import choose_affix_buckets
+from ostinato.tasks.shared.contextual_text import ContextualText, Words
 from ostinato.tasks.shared.embedding_options import read_vectors
 from ostinato.tasks.shared.small_data import (
     FEW_SEQUENCES,
@@ -56,12 +57,14 @@ MOST_COEFFICIENTS = 1_000_000  # of a bag of words as baseline: n-grams x labels
 class TextEncoder:
     """Texts as ids of tokens and, where the network reads them, of each word's characters.
 
-    `vectors` are pretrained embeddings, for initialisation only."""
+    `contextual` are the language models of --embeddings RUN; `vectors` are pretrained embeddings,
+    for initialisation only."""
 
     options: ClassificationOptions
     units: Tokenizer
     letters: CharacterVocabulary | None = None
     vectors: Pretrained | None = None
+    contextual: ContextualText = ContextualText()
     cache: dict[str, tuple[int, ...]] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
@@ -97,25 +100,39 @@ class TextEncoder:
             words = sum(min(text.count(" ") + 1, most) for text in texts)
             few = options.reads_characters and words <= FEW_WORDS
             options = replace(options, members=MEMBERS if few else 1)
-        if options.embeddings is not None:
-            vectors = read_vectors(options.embeddings, units.id_to_token)
+        sources = options.find_embeddings()
+        if sources.file is not None:
+            vectors = read_vectors(sources.file, units.id_to_token)
             options = replace(options, embedding_size=vectors.vectors.shape[1])
-        return options, cls(options, units, letters, vectors)
+        if sources.runs and options.unit != "word":
+            raise InputError(
+                f"{option_name('embeddings')} {sources.runs[0]}: the states of language models are "
+                f"the vectors of words; give {option_name('unit')} word"
+            )
+        contextual = ContextualText.from_runs(
+            sources.runs, (spaced_words(tokenize_words(units, text)) for text in texts)
+        )
+        return options, cls(options, units, letters, vectors, contextual)
 
     def to_dict(self) -> dict[str, Any]:
         letters = {} if self.letters is None else {"letters": self.letters.to_dict()}
-        return {"units": self.units.to_dict(), **letters}
+        contextual = {"contextual": self.contextual.to_dict()} if self.contextual.tasks else {}
+        return {"units": self.units.to_dict(), **letters, **contextual}
 
     def encode(self, inputs: Inputs, draw: int | None = None) -> Example:
         """A text's ids [T], or of a random part of it with `draw`; an empty text is one <unk>."""
         text, units = require_text(inputs), self.units
-        if self.letters is None or isinstance(units, SubwordTokenizer):
+        reads_words = self.letters is not None or self.contextual.tasks
+        if not reads_words or isinstance(units, SubwordTokenizer):
             ids = self.take_part(self.shorten(units.encode(text) or [UNK]), draw)
             return Example(torch.tensor(ids, dtype=torch.int64))
-        words = self.take_part(self.shorten(units.tokenize(text) or [""]), draw)
-        spellings = [self.spell(word) for word in words]
+        pairs = self.take_part(self.shorten(tokenize_words(units, text) or [("", "")]), draw)
+        words = [word for word, _ in pairs]
         return Example(
-            torch.tensor(units.vocabulary.encode(words), dtype=torch.int64), None, spellings
+            torch.tensor(units.vocabulary.encode(words), dtype=torch.int64),
+            None,
+            None if self.letters is None else [self.spell(word) for word in words],
+            self.contextual.read(spaced_words(pairs)) if self.contextual.tasks else None,
         )
 
     def take_part(self, tokens: list, draw: int | None) -> list:
@@ -143,6 +160,28 @@ class TextEncoder:
         """The share of a text's tokens that are <unk>."""
         ids = self.units.encode(text)
         return ids.count(UNK) / len(ids) if ids else 0.0
+
+
+def tokenize_words(units: Tokenizer, text: str) -> list[tuple[str, str]]:
+    """The tokens of a text as the vocabulary has them, each with its own spelling.
+
+    of lower-cased words: "It rains." -> ("▁it", "▁It"), ("▁rains", "▁rains"), (".", ".")"""
+    words = units.tokenize(text)
+    spelled = words
+    if isinstance(units, WordTokenizer) and units.normaliser.lowercase:
+        cased = replace(units, normaliser=replace(units.normaliser, lowercase=False))
+        spelled = cased.tokenize(text)
+    # lower case has another number of words in rare scripts alone
+    return list(zip(words, spelled if len(spelled) == len(words) else words, strict=True))
+
+
+def spaced_words(pairs: Sequence[tuple[str, str]]) -> Words:
+    """The words of a text, as `tokenize_words` gives them, for language models."""
+    marked = any(spelled.startswith(SPACE) for _, spelled in pairs)
+    return Words(
+        [spelled.removeprefix(SPACE) for _, spelled in pairs],
+        [spelled.startswith(SPACE) for _, spelled in pairs] if marked else None,
+    )
 
 
 def count_longer(units: Tokenizer, text: str, most: int) -> int:
@@ -279,5 +318,7 @@ def restore_encoder(options: ClassificationOptions, state: dict[str, Any]) -> En
         return SeriesEncoder(options, Scaler.from_dict(state["scaler"]))
     if "units" in state:
         letters = CharacterVocabulary.from_dict(state["letters"]) if "letters" in state else None
-        return TextEncoder(options, tokenizer_from_dict(state["units"]), letters)
+        contextual = ContextualText.from_dict(state.get("contextual", ()))
+        units = tokenizer_from_dict(state["units"])
+        return TextEncoder(options, units, letters, contextual=contextual)
     return NoEncoder()

@@ -15,6 +15,7 @@ from ostinato.baselines.warped_neighbours import WarpedNeighbours
 from ostinato.layers.character_encoder import MOST_BUCKETS, Affixes, CharacterEncoder
 from ostinato.layers.embedding import Embedding
 from ostinato.models.classifier import Classifier, RecurrentBody
+from ostinato.models.contextual_embedding import ContextualEmbedding
 from ostinato.models.ensemble import ClassifierEnsemble
 from ostinato.models.heads import OrdinalHead, SigmoidHead, SoftmaxHead
 from ostinato.tasks.classification.encoders import BagEncoder, TextEncoder
@@ -49,13 +50,20 @@ def build_network(
             raise TypeError(f"{options.model} needs bags of n-grams")
         return LinearClassifier(len(encoder.bag), labels, many=options.several_labels)
     members = options.members or 1
+    contextual = None  # of all members
+    if isinstance(preprocessing.encoder, TextEncoder):
+        contextual = preprocessing.encoder.contextual.build(tuned=options.tune_embeddings)
     if members > 1:
-        return ClassifierEnsemble([build_member(options, preprocessing) for _ in range(members)])
-    return build_member(options, preprocessing)
+        return ClassifierEnsemble(
+            [build_member(options, preprocessing, contextual) for _ in range(members)]
+        )
+    return build_member(options, preprocessing, contextual)
 
 
 def build_member(
-    options: ClassificationOptions, preprocessing: ClassificationPreprocessing
+    options: ClassificationOptions,
+    preprocessing: ClassificationPreprocessing,
+    contextual: ContextualEmbedding | None,
 ) -> Classifier:
     """One classifier: embedding (and character encoder) of texts, body, head."""
     embedding = character_encoder = None
@@ -71,7 +79,8 @@ def build_member(
         embedding.weight.requires_grad_(not frozen)
         character_encoder = build_character_encoder(options, encoder)
         characters = 0 if character_encoder is None else character_encoder.output_size
-        size, input_dropout = options.embedding_size + characters, options.dropout
+        states = 0 if contextual is None else contextual.output_size
+        size, input_dropout = options.embedding_size + characters + states, options.dropout
     else:
         size, input_dropout = preprocessing.dimensions, SERIES_DROPOUT
     if options.input_dropout is not None:
@@ -84,6 +93,7 @@ def build_member(
         dropout=options.dropout,
         input_dropout=input_dropout,
         character_encoder=character_encoder,
+        contextual=contextual,
     )
 
 
@@ -155,10 +165,14 @@ def initialise(
     encoder = preprocessing.encoder
     if options.closed_form:
         put_parameters(network, *preprocessing.coefficients)
-    elif isinstance(encoder, TextEncoder) and encoder.vectors is not None:
+    elif isinstance(encoder, TextEncoder):
         members = network.members if isinstance(network, ClassifierEnsemble) else [network]
         for member in members:
-            if isinstance(member, Classifier) and isinstance(member.embedding, Embedding):
+            if not isinstance(member, Classifier):
+                continue
+            if member.contextual is not None:
+                encoder.contextual.initialise(member.contextual)
+            if encoder.vectors is not None and isinstance(member.embedding, Embedding):
                 member.embedding.load_pretrained(
                     encoder.vectors.rows, encoder.vectors.vectors, frozen=options.freeze_embeddings
                 )

@@ -10,7 +10,7 @@ from ostinato.cells import CELLS
 from ostinato.errors import InputError, option_name
 from ostinato.models.classifier import POOLINGS
 from ostinato.options import OneOf, option, redefine
-from ostinato.tasks.shared.embedding_options import EmbeddingOptions
+from ostinato.tasks.shared.contextual_options import ContextualOptions
 from ostinato.tasks.shared.joint_labels import JointOptions
 from ostinato.tasks.shared.model_choice import ModelChoice
 from ostinato.tasks.shared.recurrent_options import BidirectionalOptions
@@ -34,7 +34,7 @@ DEFAULTS_BY_UNIT: dict[str, dict[str, Any]] = {
 
 
 @dataclass(frozen=True)
-class ClassificationOptions(ModelChoice, JointOptions, EmbeddingOptions, BidirectionalOptions):
+class ClassificationOptions(ModelChoice, JointOptions, ContextualOptions, BidirectionalOptions):
     closed_form_models: ClassVar[tuple[str, ...]] = CLOSED_FORM
 
     # the data
@@ -148,9 +148,6 @@ class ClassificationOptions(ModelChoice, JointOptions, EmbeddingOptions, Bidirec
         "share of the probability spread over all classes while training",
         minimum=0,
         maximum=0.99,
-    )
-    embeddings: str | None = option(
-        None, "pretrained vectors (word2vec text or binary, GloVe, fastText); sets --embedding-size"
     )
     filters: int = option(100, "convolution: filters of each of the widths 3, 4 and 5", minimum=1)
     fixed_length: int | None = option(

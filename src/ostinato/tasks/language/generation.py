@@ -39,6 +39,7 @@ def generate_texts(
     Raises:
         InputError: The request does not suit the model; see `Request`.
     """
+    options.refuse_backward("generate")
     if request.condition is not None:
         raise InputError(
             f"{option_name('condition')}: a language model has learned no kinds; use "

@@ -74,6 +74,11 @@ class LanguageOptions(ModelChoice, JointOptions, RecurrentOptions):
     vary_chunk: bool = option(
         False, "chunks of random length, --chunk on average (Merity et al. 2018)"
     )
+    direction: Literal["forward", "backward"] = option(
+        "forward",
+        "backward: each line is read from its end to its beginning, and the model predicts the "
+        "token before; for --embeddings of a tagger or classifier (Akbik et al. 2018)",
+    )
     rotate: bool = option(True, "the streams begin at other positions of the text in each epoch")
     # the model
     model: Annotated[str, OneOf("recurrent", *CELLS, *CLOSED_FORM)] = option(
@@ -198,6 +203,8 @@ class LanguageOptions(ModelChoice, JointOptions, RecurrentOptions):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_frozen(self.freeze_embeddings, self.embeddings)
+        if self.suggest:
+            self.refuse_backward(option_name("suggest"))
         if self.embeddings is not None and self.closed_form:
             raise InputError(
                 f"{option_name('embeddings')}: {option_name('model')} {self.model} has no vectors"
@@ -206,6 +213,18 @@ class LanguageOptions(ModelChoice, JointOptions, RecurrentOptions):
             raise InputError(
                 f"{option_name('residual')} needs layers of equal size; leave out "
                 f"{option_name('last_size')}"
+            )
+
+    def refuse_backward(self, what: str) -> None:
+        """InputError where a model that reads backward is asked for what comes next.
+
+        Args:
+            what: what was asked for: "generate"
+        """
+        if self.direction == "backward":
+            raise InputError(
+                f"{what}: a model of {option_name('direction')} backward knows what comes before, "
+                f"not what comes next; use a run of {option_name('direction')} forward"
             )
 
     @property

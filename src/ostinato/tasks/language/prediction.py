@@ -84,6 +84,7 @@ class LanguagePredictor(Predictor):
 
     @torch.inference_mode()
     def predict(self, network: nn.Module, records: Sequence[Line]) -> list[Prediction]:
+        self.options.refuse_backward("predict")
         model = with_cache(self.options, network)
         if self.options.suggest:
             return [self.suggest(model, record) for record in records]
@@ -128,6 +129,8 @@ class LanguagePredictor(Predictor):
         )
 
     def why_no_streamer(self, network: Any) -> str:
+        if self.options.direction == "backward":
+            return "the model reads a line from its end: it needs the whole line"
         if self.options.cache:
             return f"a {option_name('cache')} is no part of a state that can be stored"
         plain = is_plain(network.initial_state(1))
@@ -230,7 +233,9 @@ class LanguagePredictor(Predictor):
     def examples(
         self, network: nn.Module, records: Corpus, predictions: Sequence[Prediction]
     ) -> list[dict[str, str]]:
-        """A sample of generated text."""
+        """A sample of generated text; none of a model that reads backward."""
+        if self.options.direction == "backward":
+            return []
         pieces = self.generate(network, Request(temperature=0.8, seed=1))
         return [{"generated": "".join(piece.text for piece in pieces).strip("\n")}]
 

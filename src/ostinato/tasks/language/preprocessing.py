@@ -146,8 +146,13 @@ class LanguagePreprocessing(Preprocessing):
         return (PAD, UNK, BOS, *([EOS] if self.line_end != EOS else []))
 
     def ids(self, line: Line) -> list[int]:
-        """The token ids of a line, with the token that ends it."""
-        return [*self.tokenizer.encode(line.text), *([self.line_end] if line.ended else [])]
+        """The token ids of a line in the order in which the model reads them, with the token that
+        ends it.
+        """
+        ids = self.tokenizer.encode(line.text)
+        if self.options.direction == "backward":
+            ids.reverse()
+        return [*ids, *([self.line_end] if line.ended else [])]
 
     def encode(self, record: Line, *, draw: int | None = None) -> Example:
         ids = torch.tensor([self.line_end, *self.ids(record)], dtype=torch.int64)
@@ -164,7 +169,7 @@ class LanguagePreprocessing(Preprocessing):
     def prompt_ids(self, text: str) -> list[int]:
         """The token ids of a prompt, preceded by the context of a text's first token."""
         lines = [text] if self.options.unit == "character" else text.split("\n")
-        ids = [token for line in lines for token in (*self.tokenizer.encode(line), self.line_end)]
+        ids = [token for line in lines for token in self.ids(Line(line))]
         return [self.line_end, *ids[:-1]]
 
     def continue_text(self, text: str, ids: Iterable[int]) -> str:

@@ -42,6 +42,8 @@ def why_not_step_by_step(network: nn.Module) -> str:
         body = getattr(member, "body", None)
         if not isinstance(member, Classifier) or not isinstance(body, RecurrentBody):
             return "the network is not a recurrent one alone"
+        if member.contextual is not None:
+            return f"the language models of {option_name('embeddings')} read the whole text"
         if body.recurrent.directions == 2:
             return (
                 "the network reads in both directions: it needs the whole "

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from ostinato.data.batching.batch import Batch, Example, by_length, collate
+from ostinato.data.batching.readings import repeat_readings
 
 Answer = TypeVar("Answer")
 
@@ -57,10 +58,11 @@ def fill_block(example: Example, rows: int) -> list[Example]:
     spellings = None
     if example.spellings is not None:
         spellings = (list(example.spellings) * times)[:length]
+    readings = repeat_readings(example.readings, times, length)
     targets = example.targets
     if targets is not None and targets.dim():
         targets = torch.cat([targets] * times)[:length]
-    return [Example(inputs, targets, spellings)] * (-rows % BLOCK)
+    return [Example(inputs, targets, spellings, readings)] * (-rows % BLOCK)
 
 
 def split_by_padding(examples: Sequence[Example]) -> Iterator[list[int]]:

@@ -48,6 +48,7 @@ def build_network(
         locked=options.locked_dropout,
         features=features,
         context=choose_context(options),
+        contextual=preprocessing.contextual.build(tuned=options.tune_embeddings),
     )
 
 
@@ -97,6 +98,8 @@ def initialise(
     )
     rates = torch.where(counts > 0, options.unknown / (options.unknown + counts), 0)
     network.unknown_rate.copy_(rates)
+    if network.contextual is not None:
+        preprocessing.contextual.initialise(network.contextual)
     if preprocessing.vectors is not None and network.words is not None:
         network.words.load_pretrained(
             preprocessing.vectors.rows,

@@ -20,6 +20,7 @@ from ostinato.data.text.vocabulary import SPECIALS, UNK, Vocabulary
 from ostinato.errors import InputError, option_name
 from ostinato.tasks.preprocessing import Preprocessing
 from ostinato.tasks.shared.affix_buckets import choose_affix_buckets
+from ostinato.tasks.shared.contextual_text import ContextualText, Words
 from ostinato.tasks.shared.embedding_options import read_vectors
 from ostinato.tasks.tagging.closed_form_tagger import CLOSED_FORM_TAGGERS
 from ostinato.tasks.tagging.file_tags import convert_for_network, detect_tags
@@ -41,6 +42,7 @@ class TaggingPreprocessing(Preprocessing):
         file_scheme: The scheme of the files' tags; "binary" with --binary, None without spans.
         file_form: How the files' tags put a letter and a type together.
         file_columns: Number of columns of the training file.
+        contextual: The language models of --embeddings RUN.
         counted: What a closed-form model counted, as its `from_dict` reads it.
         word_counts: How often each word was seen; for initialisation only.
         vectors: Pretrained embeddings; for initialisation only.
@@ -54,6 +56,7 @@ class TaggingPreprocessing(Preprocessing):
     file_scheme: str | None
     file_form: TagForm = STANDARD
     file_columns: int = 2
+    contextual: ContextualText = ContextualText()
     counted: dict[str, Any] | None = field(default=None, repr=False)
     word_counts: Counter[str] = field(default_factory=Counter, repr=False)
     vectors: Pretrained | None = field(default=None, repr=False)
@@ -77,15 +80,20 @@ class TaggingPreprocessing(Preprocessing):
             for column in range(len(options.feature_column_names))
         ]
         counted = vectors = None
+        contextual = ContextualText()
         if options.closed_form:
             pairs = (
                 (record.words, convert_for_network(options, scheme, form, record.tags))
                 for record in records
             )
             counted = CLOSED_FORM_TAGGERS[options.model].fit(pairs).to_dict()
-        elif options.embeddings is not None:
-            vectors = read_vectors(options.embeddings, words.tokens)
-            options = replace(options, embedding_size=vectors.vectors.shape[1])
+        else:
+            sources = options.find_embeddings()
+            if sources.file is not None:
+                vectors = read_vectors(sources.file, words.tokens)
+                options = replace(options, embedding_size=vectors.vectors.shape[1])
+            texts = (Words(record.words) for record in records)
+            contextual = ContextualText.from_runs(sources.runs, texts)
         return options, cls(
             options,
             words,
@@ -95,6 +103,7 @@ class TaggingPreprocessing(Preprocessing):
             scheme,
             form,
             file_columns=records[0].file_columns,
+            contextual=contextual,
             counted=counted,
             word_counts=counts,
             vectors=vectors,
@@ -116,6 +125,7 @@ class TaggingPreprocessing(Preprocessing):
             "columns": self.file_columns,
             "counted": self.counted,
             "features": [each.to_dict() for each in self.features],
+            **({"contextual": self.contextual.to_dict()} if self.contextual.tasks else {}),
         }
 
     @classmethod
@@ -132,6 +142,7 @@ class TaggingPreprocessing(Preprocessing):
             file_scheme=state["written"],
             file_form=FORMS[state.get("form", STANDARD.name)],
             file_columns=int(state["columns"]),
+            contextual=ContextualText.from_dict(state.get("contextual", ())),
             counted=state["counted"],
         )
 
@@ -179,8 +190,13 @@ class TaggingPreprocessing(Preprocessing):
             )
         return example._replace(targets=torch.tensor(self.tags.encode(tags), dtype=torch.int64))
 
-    def encode_inputs(self, record: Sentence) -> Example:
-        """A sentence without its tags: inputs [T], with --feature-columns [T, 1 + F]."""
+    def encode_inputs(self, record: Sentence, *, begins: bool = True) -> Example:
+        """A sentence without its tags: inputs [T], with --feature-columns [T, 1 + F].
+
+        Args:
+            record: The sentence.
+            begins: Whether it begins with these words; else they follow others.
+        """
         if len(self.word_cache) > CACHED_WORDS:
             self.word_cache.clear()
         found = [self.word_cache.get(word) or self.look_up(word) for word in record.words]
@@ -188,7 +204,11 @@ class TaggingPreprocessing(Preprocessing):
         if self.features:
             ids = self.append_features(ids, record)
         spellings = [spelling for _, spelling in found]
-        return Example(ids, None, None if self.options.characters == "none" else spellings)
+        readings = None
+        if self.contextual.tasks:
+            readings = self.contextual.read(Words(record.words, begins=begins))
+        letters = None if self.options.characters == "none" else spellings
+        return Example(ids, None, letters, readings)
 
     def append_features(self, ids: torch.Tensor, record: Sentence) -> torch.Tensor:
         """The words' ids [T] with those of their features: [T, 1 + F]."""

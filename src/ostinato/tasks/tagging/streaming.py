@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from ostinato.cells.state import State
 from ostinato.data.batching.batch import collate
-from ostinato.errors import option_off
+from ostinato.errors import option_name, option_off
 from ostinato.layers.recurrent import Recurrent
 from ostinato.tasks.prediction import Prediction
 from ostinato.tasks.shared.streamer import Streamer
@@ -38,7 +38,8 @@ class TaggingStreamer(Streamer):
     """Filtering: P(tag_t | words 1 .. t) by the forward algorithm of the conditional random field.
 
     The state is (log-probabilities of the last word's tag [1, K], the number of words of the
-    sentence so far [1, 1], its last tag [1, 1], the recurrent state). An empty item ends the
+    sentence so far [1, 1], its last tag [1, 1], the recurrent state, and with --embeddings RUN the
+    states of the language models). An empty item ends the
     sentence. With a whole sentence in sight `predict` may choose other tags.
 
     Args:
@@ -57,11 +58,13 @@ class TaggingStreamer(Streamer):
     def start(self) -> State:
         labels = len(self.preprocessing.tags)
         counter = torch.zeros(1, 1, dtype=torch.int64)
+        contextual = self.network.contextual
         return (
             torch.zeros(1, labels),
             counter,
             counter.clone(),
             self.network.recurrent.initial_state(1),
+            *(() if contextual is None else (contextual.start(),)),
         )
 
     def parse(self, item: Any) -> Any:
@@ -72,10 +75,14 @@ class TaggingStreamer(Streamer):
         words = list(item.words)
         if not words:
             return TaggedWord([], [], []), self.start()
-        before, position, last, recurrent = state
+        before, position, last, recurrent, *models = state
         last = last.clamp(0, before.shape[1] - 1)  # whatever a stored state has
-        batch = collate([self.preprocessing.encode_inputs(item)])
-        emissions, recurrent = self.network.emissions_from(batch, recurrent)  # [1, T, K]
+        begins = int(position) == 0
+        batch = collate([self.preprocessing.encode_inputs(item, begins=begins)])
+        vectors = None
+        if models:
+            vectors, models[0] = self.network.contextual.advance(batch.readings, models[0])
+        emissions, recurrent = self.network.emissions_from(batch, recurrent, vectors)  # [1, T, K]
         if not self.network.normalised:
             emissions = emissions.log_softmax(-1)
         tags, probabilities = [], []
@@ -85,7 +92,13 @@ class TaggingStreamer(Streamer):
             tags.append(self.file_tag(int(last) if int(position) else None, best))
             probabilities.append(round(float(before[0, best].exp()), 6))
             position, last = position + 1, torch.tensor([[best]])
-        return TaggedWord(words, tags, probabilities), (before, position, last, recurrent)
+        return TaggedWord(words, tags, probabilities), (
+            before,
+            position,
+            last,
+            recurrent,
+            *models,
+        )
 
     def finish(self, state: State) -> tuple[TaggedWord, State]:
         return TaggedWord([], [], []), self.start()
@@ -114,6 +127,11 @@ def why_not_step_by_step(network: nn.Module) -> str:
         return "the model is no single recurrent network"
     if not isinstance(recurrent, Recurrent):
         return "the network is not recurrent: it needs the whole sentence"
+    contextual = getattr(network, "contextual", None)
+    if contextual is not None and contextual.reads_backward:
+        return (
+            f"a language model of {option_name('embeddings')} reads backward: it needs the sentence"
+        )
     if recurrent.directions == 2:
         return (
             "the network reads in both directions: it needs the sentence "
