@@ -27,6 +27,8 @@ COMMANDS = {
     "ostinato compare classification --models bag-of-words,convolution,gru,lstm",
     "search": "good settings, found by training many models: "
     "ostinato search classification --trials 30 --trial-time-limit 60s",
+    "merge": "the mean of the weights of several runs as one run: "
+    "ostinato merge runs/a runs/b --out runs/merged",
     "inspect": "what happens inside, as a picture or a page: "
     'ostinato inspect gates runs/language "To be or not" --output gates.html',
     "export": "a model for ONNX Runtime, a browser or NumPy: "

@@ -119,8 +119,9 @@ def describe_model(
             yield f"| {metric} | {value:.4g} | {interval} | {shown} |"
         yield ""
     yield '```python\nimport ostinato\n\nmodel = ostinato.load(".")\n```\n'
-    if plan:
-        yield f"Made by:\n\n```sh\n{train_command(plan)}\n```"
+    command = train_command(plan) if plan else report.get("command")
+    if command:
+        yield f"Made by:\n\n```sh\n{command}\n```"
 
 
 def train_command(plan: Mapping[str, Any]) -> str:
