@@ -86,11 +86,8 @@ class Tagger(nn.Module):
         self.words, self.unknown = words, unknown
         self.speller = character_encoder  # the name in saved weights
         self.features, self.contextual = nn.ModuleList(features), contextual
-        size = (words.embedding_dim if words is not None else 0) + (
-            character_encoder.output_size if character_encoder is not None else 0
-        )
-        size += sum(each.embedding_dim for each in features)
-        size += 0 if contextual is None else contextual.output_size
+        size = sum(each.embedding_dim for each in (words, *features) if each is not None)
+        size += sum(each.output_size for each in (character_encoder, contextual) if each)
         if bidirectional:
             hidden_size = bidirectional_hidden_size(hidden_size, merge=merge)
         self.dropout = Dropout(dropout, locked=locked)
@@ -114,10 +111,9 @@ class Tagger(nn.Module):
         self.crf = CRF(labels, start=start, transitions=transitions, end=end)
         self.normalised = crf
         if not crf:  # its masks are still used in decoding
-            with torch.no_grad():
-                for parameter in self.crf.parameters():
-                    parameter.zero_()
             self.crf.requires_grad_(False)
+            for parameter in self.crf.parameters():
+                parameter.zero_()
         if words is not None:  # saved with the weights: resumed training uses the same rates
             self.register_buffer("unknown_rate", torch.zeros(words.num_embeddings))
 

@@ -1,4 +1,4 @@
-"""The states of frozen language models (--embeddings RUN), kept on disk while a run trains."""
+"""The cache of embeddings: states of frozen language models, on disk while a run trains."""
 
 from __future__ import annotations
 
