@@ -16,6 +16,11 @@ def next_commands(task: Task, run: str, file: str | None) -> list[str]:
     """Commands to try with a newly trained run."""
     length = 2 * task.options.unit_defaults.generated_length
     cache = "" if task.options.closed_form else " --cache 1000"
+    if task.options.direction == "backward":
+        return [
+            f"ostinato evaluate {run} {file or 'FILE'}{cache}",
+            f"ostinato train tagging --embeddings {run}",
+        ]
     return [
         f"ostinato generate {run} --length {length} --temperature 0.8",
         f'echo "It was the" | ostinato predict {run} --suggest 5',
