@@ -8,7 +8,7 @@ import pytest
 import ostinato
 from ostinato.errors import InputError
 from ostinato.hub import fetch_from_hub
-from ostinato.tasks.model_card import format_model_card
+from ostinato.tasks.model_card import format_model_card, save_card
 
 
 def test_saved_and_loaded(trained, tmp_path):
@@ -51,6 +51,20 @@ def test_a_run_folder_has_its_card_from_the_start(trained):
     low, high = report["intervals"]["bleu"]
     assert metrics["bleu"].metric_name == f"bleu (95 % {low:.4g} to {high:.4g})"
     assert "ostinato train translation" in card.text
+
+
+def test_a_readme_of_the_users_stays(tmp_path):
+    report = {"metrics": {"bleu": 31.25}}
+    save_card(tmp_path, "translation", {"metrics": {"bleu": 1.0}})
+    save_card(tmp_path, "translation", report)  # its own card is replaced
+    assert "31.25" in (tmp_path / "README.md").read_text()
+    (tmp_path / "README.md").write_text("mine")
+    save_card(tmp_path, "translation", report)
+    assert (tmp_path / "README.md").read_text() == "mine"
+    (tmp_path / "README.md").unlink()
+    (tmp_path / "README.md").symlink_to(tmp_path / "elsewhere.md")
+    save_card(tmp_path, "translation", report)
+    assert not (tmp_path / "elsewhere.md").exists()
 
 
 def test_intervals_and_the_baseline():

@@ -17,6 +17,7 @@ from ostinato.options import as_flag
 from ostinato.tasks.saved_task import read_json
 
 CARD = "README.md"
+OURS = b'library_name: "ostinato"'
 
 PIPELINES = {
     "translation": "translation",
@@ -49,9 +50,21 @@ def card_of_run(
 
 
 def save_card(folder: Path, task: str, report: Mapping[str, Any]) -> None:
-    """Writes the card of a run into its folder."""
-    name = folder.resolve().name
-    write_atomically(folder / CARD, card_of_run(folder, name, task, report))
+    """Writes the card of a run into its folder; a README.md of the user's stays as it is."""
+    path, name = folder / CARD, folder.resolve().name
+    if not (path.exists() or path.is_symlink()) or is_card(path):
+        write_atomically(path, card_of_run(folder, name, task, report))
+
+
+def is_card(path: Path) -> bool:
+    """Whether a file is a card that this module has written."""
+    try:
+        if path.is_symlink() or not path.is_file():
+            return False
+        with path.open("rb") as file:
+            return OURS in file.read(1000)
+    except OSError:
+        return False
 
 
 def format_model_card(

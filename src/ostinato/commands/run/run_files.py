@@ -3,7 +3,8 @@
     RUN/lock                                   the process that trains
     RUN/model.json, model.safetensors          the model, with the best weights so far
     RUN/baseline.json, baseline.safetensors    what it is compared with
-    RUN/report.json, README.md, curves.png     at the end
+    RUN/report.json, curves.png                at the end
+    RUN/README.md                              its card, unless the user has a file of this name
     RUN/kept-OPTION.SUFFIX                     a copy of a file that an option names
     RUN/training/plan.json                     the RunConfig
     RUN/training/{manifest.json,a,b}           the checkpoint
@@ -40,7 +41,7 @@ MODEL = "model.json"
 EMBEDDINGS = "embeddings"
 REPLACED, REPLACING = "replaced", "replacing"  # see `replaced_run`
 MODEL_FILES = re.compile(
-    r"(model|baseline)\.(json|safetensors)|report\.json|README\.md|curves\.png|kept-[a-z-]+(\.\w{1,10})?"
+    r"(model|baseline)\.(json|safetensors)|report\.json|curves\.png|kept-[a-z-]+(\.\w{1,10})?"
 )
 PLAN_FILE = re.compile(re.escape(PLAN))
 TRAINING_FILES = re.compile(
