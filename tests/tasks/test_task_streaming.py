@@ -260,7 +260,7 @@ def test_filtered_tags_by_brute_force():
     class Fitted:
         tags = ["x", "y", "z"]
 
-        def encode_inputs(self, record):
+        def encode_inputs(self, record, begins=True):
             from ostinato.data.batching.batch import Example
 
             return Example(torch.tensor(record.words))
