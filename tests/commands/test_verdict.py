@@ -2,7 +2,7 @@
 
 import pytest
 
-from ostinato.commands.run.verdict import describe_epochs, write_verdict
+from ostinato.commands.run.verdict import count_epochs, describe_epochs, write_verdict
 
 
 def result(score, low, high, **more):
@@ -62,3 +62,10 @@ def test_how_a_run_that_was_cut_short_goes_on():
         "it saw 0.29 of 30 epochs: ostinato train translation --out x --resume --time-limit 15m"
     )
     assert describe_epochs(30.0, 30.0, 8.0, "") == describe_epochs(0.0, 30.0, 8.0, "") == ""
+
+
+@pytest.mark.parametrize(
+    ("epochs", "text"), [(0.0312, "0.031"), (4.52, "4.5"), (104.2, "104"), (1520.0, "1,520")]
+)
+def test_epochs_in_a_sentence(epochs, text):
+    assert count_epochs(epochs) == text

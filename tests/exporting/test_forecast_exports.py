@@ -155,6 +155,16 @@ def test_a_browser_gives_the_same_forecasts(kind, forecasters, tmp_path, browser
     page.wait_for_timeout(300)
     assert page.locator("#picture svg polyline").count() == 2
     assert page.locator("#shares tr").count() == 1 + TINY["horizon"]
+    if kind != "numbers":  # the series is known by its name, in the header or a first column
+        cut, forecast = wanted(model, path)["north"]
+        for text_of in (
+            "ds,north\n" + "\n".join(lines[:cut]),
+            "\n".join(f"north,{line}" for line in lines[:cut]),
+        ):
+            compare(page.evaluate("text => model.predict(parseSeries(text))", text_of), forecast)
+        page.fill("#input", "a,2026-01-01,1\nb,2026-01-01,1")
+        page.wait_for_timeout(300)
+        assert page.inner_text("#answer") == "rows of several series; give those of one"
     page.fill("#input", "ds,y\n2026-01-01,many\n2026-01-02,3")
     page.wait_for_timeout(300)
     assert page.inner_text("#answer") == "no number: 2026-01-01,many"

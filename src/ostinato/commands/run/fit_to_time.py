@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import torch
 
 from ostinato import options as option_fields
+from ostinato.commands.run.verdict import count_epochs
 from ostinato.errors import InputError
 from ostinato.notices import notify, silence_notices
 from ostinato.options import as_flag
@@ -125,5 +126,5 @@ def describe_change(before: Any, after: Any, epochs: float) -> None:
     if changes:
         notify(
             f"time limit: {', '.join(changes)}, with which it is enough for about "
-            f"{epochs:.2g} epochs"
+            f"{count_epochs(epochs)} epochs"
         )

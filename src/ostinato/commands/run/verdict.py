@@ -109,4 +109,9 @@ def describe_epochs(seen: float, planned: float, seconds: float, resume: str) ->
     if not seen or seen >= SEEN_ENOUGH * planned:
         return ""
     more = as_time_limit(seconds / seen * (planned - seen))
-    return f"it saw {seen:.2g} of {planned:.4g} epochs: {resume} --time-limit {more}"
+    return f"it saw {count_epochs(seen)} of {planned:.4g} epochs: {resume} --time-limit {more}"
+
+
+def count_epochs(epochs: float) -> str:
+    """0.0312 -> "0.031"; 4.52 -> "4.5"; 104.2 -> "104" """
+    return f"{epochs:.2g}" if epochs < 10 else f"{epochs:,.0f}"

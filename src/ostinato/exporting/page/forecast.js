@@ -142,14 +142,19 @@ function createForecaster(about, run) {
   };
 }
 
-// lines of date,value or of a value alone -> what a forecaster reads; a header is left out
+// lines of date,value or of a value alone -> what a forecaster reads; the header's name of the value, or the first of
+// three columns, is the series' name
 function parseSeries(text) {
-  let rows = text.split(/\r?\n/).filter((line) => line.trim()).map((line) => line.split(/[,;\t]/).map((field) => field.trim()));
-  if (rows.length && rows[0][rows[0].length - 1] !== "" && Number.isNaN(Number(rows[0][rows[0].length - 1]))) rows = rows.slice(1);
+  let name = "";
+  const rows = text.split(/\r?\n/).filter((line) => line.trim()).map((line) => line.split(/[,;\t]/).map((field) => field.trim()));
+  if (rows.length && rows[0][rows[0].length - 1] !== "" && Number.isNaN(Number(rows[0][rows[0].length - 1]))) name = rows.shift().pop();
   const y = rows.map((row) => (row[row.length - 1] === "" ? null : Number(row[row.length - 1])));
   const bad = y.findIndex(Number.isNaN);
   if (bad >= 0) throw new Error("no number: " + rows[bad].join(","));
-  return rows.length && rows[0].length > 1 ? { ds: rows.map((row) => row[row.length - 2]), y } : { y };
+  const several = new Set(rows.filter((row) => row.length === 3).map((row) => row[0]));
+  if (several.size > 1) throw new Error("rows of several series; give those of one");
+  const given = { y, unique_id: [...several][0] || name };
+  return rows.length && rows[0].length > 1 ? { ...given, ds: rows.map((row) => row[row.length - 2]) } : given;
 }
 
 // past and forecast with both intervals as a picture
