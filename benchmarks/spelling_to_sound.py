@@ -2,7 +2,7 @@
 
     python benchmarks/spelling_to_sound.py --data FOLDER --languages dut hin      # their dev sets
     python benchmarks/spelling_to_sound.py --data FOLDER --judged test --seeds 1 2 3
-                       # all twelve, test sets, three seeds and their ensemble: 3 hours on one core
+                       # all twelve, test sets, three seeds and their ensemble: hours
 
 FOLDER has LANGUAGE_train.tsv, _dev.tsv and _test.tsv of the SIGMORPHON 2020 shared task 1
 (https://github.com/sigmorphon/2020, task1/data): word, tab, phonemes separated by spaces; 3600, 450
@@ -13,7 +13,7 @@ WER is the share of words that are not exactly right, PER the edits of phonemes 
 both in per cent. "letter by letter" is what each letter most often stands for in the training set,
 by an alignment along the diagonal: what one would get without context. The shared task's best
 ensemble had WER 14.99 and PER 3.30, over 15 languages (arXiv 2006.13343); the data has twelve of
-them. Settings were chosen on the dev sets; use --judged test once.
+them. The settings are a first guess: choose on the dev sets, and use --judged test once.
 """
 
 from __future__ import annotations

@@ -147,3 +147,17 @@ def test_anything_is_taken_or_refused_in_one_line(values):
         assert 1 <= made.size <= 1000
         assert made.cell in ("lstm", "gru")
         assert isinstance(made.loud, bool)
+
+
+def test_a_text_that_may_be_a_number_takes_one_from_python():
+    from ostinato.commands.train import train
+    from ostinato.signature import parameters
+    from ostinato.tasks.classification.options import ClassificationOptions
+
+    column = options.fields(ClassificationOptions)["text_column"]
+    assert options.check(column, 3, as_flag) == "3"
+    flags = {field.name: field for field in parameters(train).flags}
+    for name in ("threads", "time_limit", "process_timeout"):
+        assert options.check(flags[name], 90, as_flag) == "90"
+        with pytest.raises(InputError, match="expected text, got True"):
+            options.check(flags[name], True, as_flag)

@@ -30,6 +30,7 @@ def option(
     group: str | None = None,
     path: Literal["kept", "given", "written"] | None = None,
     words: tuple[str, ...] = (),
+    or_number: bool = False,
 ) -> Any:
     """A dataclass field that is an option.
 
@@ -44,6 +45,7 @@ def option(
         path: the option names a file or folder: kept, a copy of the file goes into the run folder;
             given, the user gives it whenever it is needed; written, likewise, and it is written to
         words: values of a path that are none
+        or_number: a text that may be a number, which Python may give as one: a column's, seconds
     """
     metadata = {
         "help": help,
@@ -54,6 +56,7 @@ def option(
         "group": group,
         "path": path,
         "words": words,
+        "or_number": or_number,
     }
     if isinstance(default, (list, dict)):
         return dataclasses.field(default_factory=lambda: type(default)(default), metadata=metadata)
@@ -167,6 +170,8 @@ def check_one(field: Field, value: Any, name: str) -> Any:
                 f"{name}: no choice {value!r}{nearest(str(value), map(str, field.choices))}"
             )
         return value
+    if field.metadata.get("or_number") and type(value) is int:
+        value = str(value)
     if field.type is float and isinstance(value, int) and not isinstance(value, bool):
         value = float(value)
     if field.type is int and isinstance(value, float) and value.is_integer():

@@ -26,6 +26,9 @@ from typing import Any, NamedTuple, TypeVar, cast
 from ostinato.errors import option_name
 from ostinato.options import Field, check, parse_annotation
 
+# texts that may be numbers: seconds, a count of threads
+NUMBERS_TOO = ("time_limit", "trial_time_limit", "process_timeout", "threads")
+
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
@@ -71,7 +74,10 @@ def parameters(function: Callable) -> Parameters:
             found = found._replace(takes_options=True)
             continue
         field = parse_annotation(
-            name, hints[name], parameter.default, {"help": helps.get(name, "")}
+            name,
+            hints[name],
+            parameter.default,
+            {"help": helps.get(name, ""), "or_number": name in NUMBERS_TOO},
         )
         (found.flags if parameter.kind is parameter.KEYWORD_ONLY else found.positional).append(
             field

@@ -21,8 +21,12 @@ class CaptioningOptions(SearchOptions, TextScoreOptions, RecurrentOptions):
     format_1_state_only: ClassVar[tuple[str, ...]] = ("encoder",)  # the digest, not the file
 
     # the data
-    image_column: str | None = option(None, "the column of the image (default: image, file_name)")
-    caption_column: str | None = option(None, "the column of the caption (default: caption)")
+    image_column: str | None = option(
+        None, "the column of the image (default: image, file_name)", or_number=True
+    )
+    caption_column: str | None = option(
+        None, "the column of the caption (default: caption)", or_number=True
+    )
     image_size: int = option(
         32,
         "pictures are scaled to fit a square of this many pixels a side",

@@ -39,10 +39,10 @@ class ClassificationOptions(ModelChoice, JointOptions, ContextualOptions, Bidire
 
     # the data
     text_column: str | None = option(
-        None, "the column of the text, by name or number (default: text, sentence)"
+        None, "the column of the text, by name or number (default: text, sentence)", or_number=True
     )
     label_column: str | None = option(
-        None, "the column of the label, by name or number (default: label, tag)"
+        None, "the column of the label, by name or number (default: label, tag)", or_number=True
     )
     time_axis: Literal[1, 2] = option(
         1, "which axis of X in an .npz is time: 1 for [N, T, D], 2 for [N, D, T]", group="data"

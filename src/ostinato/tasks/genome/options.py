@@ -23,9 +23,11 @@ class GenomeOptions(ModelChoice, JointOptions, BidirectionalOptions):
 
     # the data
     sequence_column: str | None = option(
-        None, "the column of the sequence (default: sequence, seq)"
+        None, "the column of the sequence (default: sequence, seq)", or_number=True
     )
-    label_column: str | None = option(None, "the column of the label (default: label, class, tag)")
+    label_column: str | None = option(
+        None, "the column of the label (default: label, class, tag)", or_number=True
+    )
     one_label: bool = option(
         False, "BED: all segments are of one class, 'segment'; their names are no labels"
     )

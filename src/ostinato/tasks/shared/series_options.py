@@ -14,10 +14,17 @@ class SeriesOptions(TaskOptions):
         None,
         "column of the series' names (default: unique_id, series_id, item_id, id)",
         group="data",
+        or_number=True,
     )
     time_column: str | None = option(
-        None, "column of the time stamps (default: ds, date, timestamp, time, ...)", group="data"
+        None,
+        "column of the time stamps (default: ds, date, timestamp, time, ...)",
+        group="data",
+        or_number=True,
     )
     target_column: str | None = option(
-        None, "column of the values of a long table (default: y, value, target)", group="data"
+        None,
+        "column of the values of a long table (default: y, value, target)",
+        group="data",
+        or_number=True,
     )

@@ -29,17 +29,20 @@ class TaggingOptions(ModelChoice, ContextualOptions, MergeOptions):
         "the column of the word, by number or name (default: the first; form in CoNLL-U; "
         "word, token or tokens in a table)",
         when_predicting=True,
+        or_number=True,
     )
     tag_column: str | None = option(
         None,
         "the column of the tag, by number (-1: last) or name (default: the last; upos in CoNLL-U; "
         "tag or ner_tags in a table)",
+        or_number=True,
     )
     sentence_column: str | None = option(
         None,
         "of a table with a word a row: the column that says which sentence it belongs to "
         "(default: Sentence #, sentence_id)",
         when_predicting=True,
+        or_number=True,
     )
     tag_names: str | None = option(
         None,

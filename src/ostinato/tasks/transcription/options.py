@@ -26,10 +26,13 @@ class TranscriptionOptions(AugmentationOptions, BidirectionalOptions):
     )
     lowercase: bool = option(False, "transcripts in lower case")
     audio_column: str | None = option(
-        None, "column of the sound files (default: audio, or one of its other names)", group="data"
+        None,
+        "column of the sound files (default: audio, or one of its other names)",
+        group="data",
+        or_number=True,
     )
     text_column: str | None = option(
-        None, "column of the transcripts (default: text, or one of its other names)"
+        None, "column of the transcripts (default: text, or one of its other names)", or_number=True
     )
     audio_folder: str | None = option(
         None,

@@ -39,10 +39,16 @@ class TranslationOptions(SearchOptions, TextScoreOptions, EmbeddingOptions, Bidi
         "cut", "lines of more than 20,000 characters", when_predicting=True
     )
     source_column: str | None = option(
-        None, "the column of the source (default: source, src)", when_predicting=True
+        None,
+        "the column of the source (default: source, src)",
+        when_predicting=True,
+        or_number=True,
     )
     target_column: str | None = option(
-        None, "the column of the target (default: target, tgt, trg)", when_predicting=True
+        None,
+        "the column of the target (default: target, tgt, trg)",
+        when_predicting=True,
+        or_number=True,
     )
     # the model
     hidden_size: int = option(
