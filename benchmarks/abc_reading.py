@@ -128,7 +128,7 @@ def play_by_abc2midi(program: str, lines: list[str], folder: Path) -> Notes:
         "-NFER",
         "-OCC",
     ]
-    subprocess.run(command, check=False, capture_output=True, timeout=20)
+    subprocess.run(command, check=False, capture_output=True, timeout=120)
     if not target.exists():
         raise InputError("abc2midi wrote nothing")
     return read_midi(target.read_bytes(), "tune.mid").notes

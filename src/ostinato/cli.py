@@ -12,7 +12,7 @@ from typing import Any, cast
 
 from ostinato.errors import InputError, nearest
 from ostinato.exit_status import exit_status_of
-from ostinato.terminal import escape_controls, open_missing_streams, print_text
+from ostinato.terminal import escape_controls, make_encodable, open_missing_streams, print_text
 
 COMMANDS = {
     "train": "a model from files: "
@@ -78,7 +78,8 @@ def run(name: str, arguments: list[str]) -> None:
         return
     from ostinato.data.files.atomic import write_atomically
 
-    write_atomically(output, "".join(line + "\n" for line in lines).encode())
+    text = make_encodable("".join(line + "\n" for line in lines))
+    write_atomically(output, text.encode())
 
 
 def parse(name: str, command: Any, arguments: list[str]) -> dict[str, Any]:

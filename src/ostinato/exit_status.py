@@ -13,13 +13,20 @@ from contextlib import contextmanager
 from types import FrameType
 
 from ostinato.errors import InputError, Interrupted, RunFailed, name_options_as_flags
-from ostinato.terminal import discard, print_message
+from ostinato.terminal import discard, flush_or_discard, print_message
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def exit_status_of(action: Callable[[], object]) -> int:
     """Calls the action; returns the exit status."""
+    status = call(action)
+    flush_or_discard()  # Python would say 120 of what is left in the buffer and cannot be written
+    return status
+
+
+def call(action: Callable[[], object]) -> int:
+    """Calls the action, and says on stderr why it has failed; returns the exit status."""
     try:
         with name_options_as_flags(), ending_by_sigterm():
             action()

@@ -43,12 +43,32 @@ def print_text(text: str, *, flush: bool = True) -> None:
         InputError: stdout cannot be written (disk full).
     """
     try:
-        print(text, end="", flush=flush)
+        print(make_encodable(text, sys.stdout.encoding), end="", flush=flush)
     except BrokenPipeError:
         raise
     except OSError as error:
         discard(1)
         raise InputError(f"standard output: {error.strerror}; make room and run again") from None
+
+
+def make_encodable(text: str, encoding: str | None = "utf-8") -> str:
+    r"""The text, with what an encoding does not have escaped; in JSON this is JSON's own escape.
+
+    make_encodable("bytes \udcff") -> "bytes \\udcff", as of a file name that is not UTF-8."""
+    try:
+        text.encode(encoding or "utf-8")
+    except UnicodeEncodeError:
+        return text.encode(encoding or "utf-8", "backslashreplace").decode(encoding or "utf-8")
+    return text
+
+
+def flush_or_discard() -> None:
+    """Writes what stdout still buffers; drops it where it cannot be written."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except (OSError, ValueError):
+        discard(1)
 
 
 def discard(descriptor: int) -> None:

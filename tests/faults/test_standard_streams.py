@@ -14,7 +14,11 @@ needs_full = pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/
 
 
 def shell(line: str) -> subprocess.CompletedProcess:
-    return subprocess.run(["bash", "-c", line], capture_output=True, text=True, timeout=120)
+    # stdout is buffered, as it is for users: what fails then fails later
+    environment = {name: os.environ[name] for name in os.environ if name != "PYTHONUNBUFFERED"}
+    return subprocess.run(
+        ["bash", "-c", line], capture_output=True, text=True, timeout=120, env=environment
+    )
 
 
 @pytest.mark.parametrize(
@@ -37,6 +41,22 @@ def test_a_stream_that_is_not_there(arguments, status, message):
     assert outcome.returncode == status, outcome.stderr
     assert message in outcome.stderr and "Traceback" not in outcome.stderr
     assert len(outcome.stderr.splitlines()) == bool(message)
+
+
+@needs_full
+def test_a_table_on_a_full_disk(place):
+    outcome = shell(f"{COMMAND} evaluate run train.src train.tgt >/dev/full")
+    assert outcome.returncode == 2
+    last = outcome.stderr.splitlines()[-1]
+    assert last == "standard output: No space left on device; make room and run again"
+
+
+def test_what_stdout_still_buffers_does_not_change_the_exit_status():
+    """What cannot be written is dropped; else Python would end with 120 and lines of its own."""
+    code = "import sys; from ostinato.exit_status import exit_status_of as call; "
+    code += "sys.exit(call(lambda: print('text')))"
+    outcome = shell(f'{sys.executable} -c "{code}" | true; exit ${{PIPESTATUS[0]}}')
+    assert outcome.returncode == 0 and outcome.stderr == ""
 
 
 @needs_full

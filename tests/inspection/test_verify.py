@@ -1,12 +1,14 @@
 """The checks pass for what keeps the laws, and find each kind of fault in what does not."""
 
 import json
+import math
 
 import pytest
 import torch
 from torch import nn
 
 from ostinato.cells import CELLS, GRU, LSTM
+from ostinato.commands.verify import largest_difference
 from ostinato.inspection.verify import verify
 from ostinato.layers.recurrent import Recurrent
 
@@ -125,3 +127,17 @@ def test_nothing_to_check_is_refused():
         match=r"x must be \[B, T, ...\] of at least one row and one step; got \[0, 6, 3\]",
     ):
         verify(Recurrent(LSTM, 3, 4), X[:0])
+
+
+@pytest.mark.parametrize(
+    ("values", "others", "difference"),
+    [
+        ([-math.inf, -1.0], [-math.inf, -1.0], 0.0),  # a label that the model has not seen
+        ([-math.inf], [-1.0], math.inf),
+        ([-1.0], [-math.inf], math.inf),
+        ([-4.0, -1.0], [-4.2, -1.0], 0.05),
+        ([], [], 0.0),
+    ],
+)
+def test_scores_are_compared_though_some_are_infinite(values, others, difference):
+    assert largest_difference(values, others) == pytest.approx(difference)

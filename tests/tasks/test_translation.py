@@ -17,7 +17,7 @@ from ostinato.errors import InputError
 from ostinato.notices import collect_notices
 from ostinato.tasks import TASKS
 from ostinato.tasks.task import Task
-from toy_language import write_toy
+from toy_language import TINY, write_toy
 
 TEXTS = [
     Pair("one two three", "UN DEUX TROIS"),
@@ -251,3 +251,36 @@ def test_a_toy_language_is_learned(settings, tmp_path):
         with pytest.raises(InputError, match=message):
             model.predict(wrong)
     assert json.loads((tmp_path / "run/report.json").read_text())["data"]["train"] == 370
+
+
+def test_a_dictionary_is_compared_with_networks(place, ostinato):
+    """`--model dictionary`: word for word, with the scores that it has as the baseline."""
+    line = "compare translation --train train.src train.tgt --models dictionary,gru --out both"
+    outcome = ostinato(*line.split(), "--json", *TINY)
+    assert outcome.status == 0, outcome.err
+    rows = {row["model"]: row for row in json.loads(outcome.out)["models"]}
+    assert rows.keys() == {"dictionary", "gru"}
+    assert rows["dictionary"]["metrics"].keys() == {"bleu", "chrf"}
+    assert rows["dictionary"]["parameters"] == 0
+    baseline = json.loads(Path("both/gru/report.json").read_text())["baseline"]["metrics"]
+    assert rows["dictionary"]["metrics"] == baseline
+
+    outcome = ostinato("predict", "both/dictionary", "train.src", "--json")
+    assert outcome.status == 0 and outcome.out.count("\n") == 20
+    assert json.loads(outcome.out.splitlines()[0]).keys() == {"prediction"}
+    for refused, message in (
+        ("score both/dictionary train.src train.tgt", "a dictionary knows no probabilities"),
+        ("predict both/dictionary,both/gru train.src", "cannot decode together"),
+        ("predict both/dictionary,both/dictionary train.src", "do not decode together"),
+        ("predict both/dictionary train.src --n-best 2", "has one translation of each sentence"),
+        ("predict both/dictionary train.src --sampling", "leave out --sampling"),
+        (
+            "train translation --model dictionary --dev-metric perplexity",
+            "a dictionary knows no probabilities; name bleu or chrf",
+        ),
+        ("train dialogue --model dictionary", "dictionary"),
+    ):
+        outcome = ostinato(*refused.split())
+        assert outcome.status == 2 and len(outcome.err.splitlines()) == 1, refused
+        assert message in outcome.err
+    assert ostinato("verify", "both/dictionary").status == 0

@@ -11,6 +11,7 @@ from typing import Any
 from ostinato import options
 from ostinato.commands.run.config import absolute_paths, parse_duration
 from ostinato.commands.run.records import records_as_files
+from ostinato.commands.run.run_files import refuse_odd_name
 from ostinato.commands.study.search_space import default_space, read_space, space_to_dict
 from ostinato.commands.study.study_plan import PLAN, StudyLimits, StudyPlan, read_plan
 from ostinato.commands.study.study_report import (
@@ -88,6 +89,7 @@ def search(
         else:
             each = share_time(trial_time_limit, time_limit, trials, processes)
             plan = make_plan(task, files, space, recipe, settings, each, seed, device)
+            refuse_odd_name(folder)
             refuse_used_study(folder)
         with locked(folder):
             if not resume:

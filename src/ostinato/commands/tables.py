@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import json
 import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from ostinato.terminal import escape_controls
+from ostinato.terminal import escape_controls, make_encodable
 
 
 def as_json(value: Any) -> str:
     """One line of JSON. NaN and infinities become null, which is all that JSON has for them."""
-    return json.dumps(replace_non_finite(value), ensure_ascii=False, allow_nan=False)
+    return make_encodable(
+        json.dumps(replace_non_finite(value), ensure_ascii=False, allow_nan=False)
+    )
 
 
 def replace_non_finite(value: Any) -> Any:
@@ -42,10 +45,9 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[Any]], title: str = ""
         )
     for row in rows:
         grid.add_row(*(Text(number(cell)) for cell in row))  # plain: a label may hold [markup]
-    console = Console(width=200, color_system=None, force_terminal=False)
-    with console.capture() as capture:
-        console.print(grid)
-    yield from (line.rstrip() for line in capture.get().split("\n") if line.strip())
+    page = io.StringIO()  # not stdout: the console would flush what others have written to it
+    Console(width=200, color_system=None, force_terminal=False, file=page).print(grid)
+    yield from (line.rstrip() for line in page.getvalue().split("\n") if line.strip())
 
 
 def number(value: Any) -> str:

@@ -28,6 +28,7 @@ from ostinato.layers.recurrent import Recurrent
 from ostinato.tasks.prediction import Prediction
 from ostinato.tasks.reader import Record
 from ostinato.tasks.run_folder import Trained, load
+from ostinato.tasks.task import Task
 
 FILES_NEEDED = (
     "name the files of some examples after the run: the files that it was trained on are gone"
@@ -94,9 +95,7 @@ def check_predictions(trained: Trained, records: list[Record]) -> list[dict[str,
     """The laws of predictions: the same in any batch, in any order, and after saving."""
     task, network = trained.task, trained.answering_network
     together = task.predictor.predict(network, records)
-    scores = task.predictor.log_probabilities(network, records)
     alone = [task.predictor.predict(network, [record])[0] for record in records]
-    scores_alone = [task.predictor.log_probabilities(network, [record])[0] for record in records]
     backwards = task.predictor.predict(network, records[::-1])[::-1]
     saved = save_and_load(network)
     checks = [
@@ -107,12 +106,7 @@ def check_predictions(trained: Trained, records: list[Record]) -> list[dict[str,
             count_differences(together, task.predictor.predict(saved, records)),
             0.0,
         ),
-        Check("scores: batch = one by one", largest_difference(scores, scores_alone), ALLOWED),
-        Check(
-            "scores: saved and loaded",
-            largest_difference(scores, task.predictor.log_probabilities(saved, records)),
-            0.0,
-        ),
+        *check_scores(task, network, saved, records),
     ]
     checks += [
         Check(name, broken, 0.0) for name, broken in task.predictor.laws(network, records).items()
@@ -120,6 +114,22 @@ def check_predictions(trained: Trained, records: list[Record]) -> list[dict[str,
     return [
         {"part": f"{len(records)} examples", **vars(check), "passed": check.passed}
         for check in checks
+    ]
+
+
+def check_scores(
+    task: Task, network: nn.Module, saved: nn.Module, records: list[Any]
+) -> list[Check]:
+    """The laws of log-probabilities; they do not apply to models that know none."""
+    names = "scores: batch = one by one", "scores: saved and loaded"
+    if reason := task.predictor.why_no_scores(network):
+        return [Check(name, None, 0.0, reason) for name in names]
+    score = task.predictor.log_probabilities
+    together = score(network, records)
+    alone = [score(network, [record])[0] for record in records]
+    return [
+        Check(names[0], largest_difference(together, alone), ALLOWED),
+        Check(names[1], largest_difference(together, score(saved, records)), 0.0),
     ]
 
 
@@ -131,10 +141,10 @@ def count_differences(predictions: list[Prediction], others: list[Prediction]) -
 
 
 def largest_difference(values: list[float], others: list[float]) -> float:
-    """The largest difference, relative to the value."""
+    """The largest difference, relative to the value; equal infinities do not differ."""
     return max(
         (
-            abs(value - other) / max(1.0, abs(value))
+            0.0 if value == other else abs(value - other) / max(1.0, min(abs(value), abs(other)))
             for value, other in zip(values, others, strict=True)
         ),
         default=0.0,

@@ -121,6 +121,10 @@ class Predictor(ABC):
     def log_probabilities(self, network: nn.Module, records: Any) -> list[float]:
         """log P of each record (of its target given its source, where it has both)."""
 
+    def why_no_scores(self, network: nn.Module) -> str:
+        """Why `log_probabilities` refuses this network, for people; "" where it does not."""
+        return ""
+
     def generate(self, network: nn.Module, request: Request) -> Iterator[Piece]:
         """Samples from the model, piece by piece."""
         raise InputError(f"a model of task {self.task_name} does not generate; use predict")

@@ -5,7 +5,6 @@ learned, report.json how well.
 from __future__ import annotations
 
 import copy
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +15,7 @@ from torch import nn
 
 from ostinato import options
 from ostinato.data.files.atomic import write_atomically
+from ostinato.data.files.json_bytes import encode_json
 from ostinato.data.files.weights_file import (
     load_weights,
     save_weights,
@@ -97,17 +97,13 @@ def save_description(folder: Path, task: Task, kept: Mapping[str, bytes] | None 
         "not_kept": not_kept,
         "state": task.preprocessing.to_dict(),
     }
-    write_atomically(
-        folder / "model.json", json.dumps(description, ensure_ascii=False, indent=1).encode()
-    )
+    write_atomically(folder / "model.json", encode_json(description, indent=1))
 
 
 def save_weight(folder: Path, weight: float) -> None:
     """Adds to model.json the weight of the network where it answers together with its baseline."""
     description = {**read_json(folder / "model.json"), WEIGHT: weight}
-    write_atomically(
-        folder / "model.json", json.dumps(description, ensure_ascii=False, indent=1).encode()
-    )
+    write_atomically(folder / "model.json", encode_json(description, indent=1))
 
 
 def restore_joint(
@@ -154,15 +150,11 @@ def save_network(folder: Path, network: nn.Module) -> None:
 
 
 def save_report(folder: Path, report: dict[str, Any]) -> None:
-    write_atomically(
-        folder / "report.json", json.dumps(report, ensure_ascii=False, indent=1).encode()
-    )
+    write_atomically(folder / "report.json", encode_json(report, indent=1))
 
 
 def save_baseline(folder: Path, baseline: Baseline) -> None:
-    write_atomically(
-        folder / "baseline.json", json.dumps(baseline.state(), ensure_ascii=False).encode()
-    )
+    write_atomically(folder / "baseline.json", encode_json(baseline.state()))
     if tensors := baseline.tensors():
         save_weights(folder / "baseline.safetensors", tensors)
 

@@ -26,6 +26,7 @@ from pathlib import Path
 
 from ostinato.commands.run.config import RunConfig
 from ostinato.data.files.atomic import write_atomically
+from ostinato.data.files.json_bytes import encode_json
 from ostinato.data.files.vector_cache import FILE_NAME as VECTORS_FILE
 from ostinato.errors import InputError
 from ostinato.tasks import run_folder
@@ -63,6 +64,7 @@ def refuse_used(folder: Path, overwrite: bool, *, resumable: bool = True) -> Non
         overwrite: whether a run in it may be replaced; other files never are
         resumable: whether the message may propose --resume
     """
+    refuse_odd_name(folder)
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder}: a file; name a folder with --out")
     if is_run(folder) or is_run(folder / REPLACED) or is_run(folder / REPLACING):
@@ -74,6 +76,14 @@ def refuse_used(folder: Path, overwrite: bool, *, resumable: bool = True) -> Non
             )
     elif folder.is_dir() and not all(map(is_remnant, folder.iterdir())):
         raise InputError(f"{folder}: holds files that are no run; choose another --out")
+
+
+def refuse_odd_name(folder: Path) -> None:
+    """Raises InputError for a name that is not UTF-8: weights could not be read from there."""
+    try:
+        str(folder.absolute()).encode()
+    except UnicodeEncodeError:
+        raise InputError(f"{folder}: a name that is not UTF-8; choose another --out") from None
 
 
 def refuse_links(folder: Path) -> None:
@@ -181,8 +191,7 @@ def remove_run(folder: Path) -> None:
 
 def save_config(folder: Path, config: RunConfig) -> None:
     """Writes training/plan.json."""
-    content = json.dumps(asdict(config), ensure_ascii=False, indent=1).encode()
-    write_atomically(folder / TRAINING / PLAN, content)
+    write_atomically(folder / TRAINING / PLAN, encode_json(asdict(config), indent=1))
 
 
 def read_config(folder: Path, task: str) -> RunConfig:

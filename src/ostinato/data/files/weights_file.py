@@ -46,6 +46,8 @@ def load_weights(path: Path) -> dict[str, Tensor]:
             names = file.keys()  # the file itself is no iterable
             tensors = {name: file.get_tensor(name) for name in names}
     except safetensors.SafetensorError as error:
+        if "\ufffd" in str(error) and "not valid UTF-8" in str(error):
+            raise InputError(f"{path}: a path that is not UTF-8; rename it") from None
         size = path.stat().st_size
         raise InputError(
             f"{path}: damaged ({size:,} bytes: {error}); copy the run again or train anew"

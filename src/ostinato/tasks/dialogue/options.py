@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
-from ostinato.options import option
+from ostinato.cells import CELLS
+from ostinato.options import OneOf, option
 from ostinato.tasks.translation.options import TranslationOptions
 
 
 @dataclass(frozen=True)
 class DialogueOptions(TranslationOptions):
     answer: ClassVar[str] = "translation for each sentence"
+    closed_form_models: ClassVar[tuple[str, ...]] = ()
 
+    model: Annotated[str, OneOf("recurrent", *CELLS)] = option(
+        "recurrent", "an encoder-decoder of recurrent networks (of --cell)"
+    )
     joint_vocabulary: bool = option(True, "one vocabulary for utterances and replies")
     dev_metric: Literal["bleu", "chrf", "perplexity"] | None = option(
         "perplexity", "the dev score that chooses the best weights"

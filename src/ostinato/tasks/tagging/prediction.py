@@ -153,6 +153,10 @@ class TaggingPredictor(Predictor):
             answers[row] = [join_paths(answers[row][0], paths[0])] if answers[row] else paths
         return [paths or [Path([], 0.0)] for paths in answers]
 
+    def why_no_scores(self, network: nn.Module) -> str:
+        unknown = isinstance(network, ClosedFormTagger) and network.model == "most-frequent"
+        return "a model of most frequent tags knows no probabilities" * unknown
+
     def log_probabilities(self, network: nn.Module, records: Sequence[Sentence]) -> list[float]:
         """log P(tags | words), of a hidden Markov model log P(words, tags).
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from ostinato.models.ensemble import EncoderDecoderEnsemble
 from ostinato.tasks.task import Task, TaskDefinition
 from ostinato.tasks.translation.baseline import WordForWord
-from ostinato.tasks.translation.network import build_network, initialise
+from ostinato.tasks.translation.network import build_network, combine, initialise
 from ostinato.tasks.translation.options import TranslationOptions
 from ostinato.tasks.translation.prediction import TranslationPredictor
 from ostinato.tasks.translation.preprocessing import TranslationPreprocessing
@@ -17,7 +16,7 @@ def next_commands(task: Task, run: str, file: str | None) -> list[str]:
     files = "" if file is None else f" {file}"
     return [
         f'echo "..." | ostinato predict {run}',
-        f"ostinato evaluate {run}{files} --beam 10",
+        f"ostinato evaluate {run}{files}" + ("" if task.options.closed_form else " --beam 10"),
         f"ostinato verify {run}",
     ]
 
@@ -40,10 +39,11 @@ TASK = TaskDefinition(
     predictor=TranslationPredictor,
     build_network=build_network,
     initialise=initialise,
-    combine=EncoderDecoderEnsemble,
+    combine=combine,
     fit_baseline=lambda task, records: WordForWord.fit(records, task.options),
     restore_baseline=lambda task, state: WordForWord.restore(state, task.options),
     next_commands=next_commands,
+    compare_models=("dictionary", "rnn", "gru", "lstm"),
     training={
         "epochs": 12.0,
         "least_steps": 800,

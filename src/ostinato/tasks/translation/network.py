@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from torch import nn
+
 from ostinato.data.text.tokenizers import Tokenizer
 from ostinato.data.text.vocabulary import BOS, EOS
+from ostinato.errors import InputError
 from ostinato.layers.embedding import Embedding
 from ostinato.layers.uniform_initialisation import initialise_uniform
 from ostinato.models.decoder import Decoder
 from ostinato.models.encoder import Encoder
 from ostinato.models.encoder_decoder import EncoderDecoder
+from ostinato.models.ensemble import EncoderDecoderEnsemble
 from ostinato.tasks.translation.options import TranslationOptions
 from ostinato.tasks.translation.preprocessing import TranslationPreprocessing
+from ostinato.tasks.translation.word_translator import WordTranslator
 
 
 def build_network(
     options: TranslationOptions, preprocessing: TranslationPreprocessing
-) -> EncoderDecoder:
-    """A fresh encoder-decoder for the vocabularies."""
+) -> EncoderDecoder | WordTranslator:
+    """A fresh encoder-decoder for the vocabularies, or the dictionary that was learned."""
+    if preprocessing.translator is not None:
+        return preprocessing.translator
     cell = options.cell_type
     source = build_embedding(options, preprocessing.source)
     shared = options.joint_vocabulary and options.tied
@@ -63,9 +72,11 @@ def build_embedding(options: TranslationOptions, units: Tokenizer) -> Embedding:
 
 
 def initialise(
-    network: EncoderDecoder, options: TranslationOptions, preprocessing: TranslationPreprocessing
+    network: nn.Module, options: TranslationOptions, preprocessing: TranslationPreprocessing
 ) -> None:
     """Uniform weights, and pretrained vectors, where these were asked for."""
+    if not isinstance(network, EncoderDecoder):
+        return
     if options.initial_range is not None:
         initialise_uniform(network, options.initial_range)
         for part in (network.encoder, network.decoder):
@@ -78,3 +89,11 @@ def initialise(
             part.embedding.load_pretrained(
                 vectors.rows, vectors.vectors, frozen=options.freeze_embeddings
             )
+
+
+def combine(networks: Sequence[EncoderDecoder | WordTranslator]) -> EncoderDecoderEnsemble:
+    """Several encoder-decoders as one; InputError for dictionaries."""
+    recurrent = [network for network in networks if isinstance(network, EncoderDecoder)]
+    if len(recurrent) < len(networks):
+        raise InputError("dictionaries do not decode together; name a single run")
+    return EncoderDecoderEnsemble(recurrent)

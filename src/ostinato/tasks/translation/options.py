@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
+from ostinato.cells import CELLS
 from ostinato.errors import InputError, option_name, option_off
-from ostinato.options import option
+from ostinato.options import OneOf, option
 from ostinato.tasks.shared.embedding_options import EmbeddingOptions
+from ostinato.tasks.shared.model_choice import ModelChoice
 from ostinato.tasks.shared.recurrent_options import BidirectionalOptions
 from ostinato.tasks.shared.search_options import SearchOptions
 from ostinato.tasks.shared.text_scores import TextScoreOptions
 
+CLOSED_FORM = ("dictionary",)
+
 
 @dataclass(frozen=True)
-class TranslationOptions(SearchOptions, TextScoreOptions, EmbeddingOptions, BidirectionalOptions):
+class TranslationOptions(
+    ModelChoice, SearchOptions, TextScoreOptions, EmbeddingOptions, BidirectionalOptions
+):
+    closed_form_models: ClassVar[tuple[str, ...]] = CLOSED_FORM
     answer: ClassVar[str] = "translation for each sentence"
 
     # the text
@@ -51,6 +58,11 @@ class TranslationOptions(SearchOptions, TextScoreOptions, EmbeddingOptions, Bidi
         or_number=True,
     )
     # the model
+    model: Annotated[str, OneOf("recurrent", *CELLS, *CLOSED_FORM)] = option(
+        "recurrent",
+        "an encoder-decoder of recurrent networks (of --cell); dictionary: word for word, by a "
+        "dictionary that is learned from the pairs",
+    )
     hidden_size: int = option(
         512, "units of each layer, both directions of the encoder together", minimum=1
     )
@@ -127,6 +139,8 @@ class TranslationOptions(SearchOptions, TextScoreOptions, EmbeddingOptions, Bidi
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.closed_form:
+            self.check_dictionary()
         if self.input_feeding and self.attention == "none":
             raise InputError(
                 f"{option_name('input_feeding')} needs an {option_name('attention')} other than "
@@ -144,4 +158,22 @@ class TranslationOptions(SearchOptions, TextScoreOptions, EmbeddingOptions, Bidi
             if asked and self.attention == "none":
                 raise InputError(
                     f"{name} needs attention; this model has none ({option_name('attention')} none)"
+                )
+
+    def check_dictionary(self) -> None:
+        """InputError for what a dictionary cannot do."""
+        if self.dev_metric == "perplexity":
+            raise InputError(
+                f"{option_name('dev_metric')} perplexity: a dictionary knows no probabilities; "
+                "name bleu or chrf"
+            )
+        for asked, name in (
+            (self.sampling, "sampling"),
+            (self.n_best > 1, "n_best"),
+            (self.align, "align"),
+        ):
+            if asked:
+                raise InputError(
+                    f"{option_name(name)}: a dictionary has one translation of each sentence; "
+                    f"leave out {option_name(name)}, or train a recurrent network"
                 )

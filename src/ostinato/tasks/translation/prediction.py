@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,7 @@ from ostinato.data.batching.buckets import target_length
 from ostinato.data.text.sentence_pairs import Pair
 from ostinato.data.text.vocabulary import UNK
 from ostinato.decoding.step import Hypothesis
+from ostinato.errors import InputError, option_name
 from ostinato.metrics import METRICS
 from ostinato.models.target_search import require_encoder_decoder
 from ostinato.tasks.prediction import Counts
@@ -21,6 +23,7 @@ from ostinato.tasks.shared.ranked_answers import RankedAnswers
 from ostinato.tasks.shared.search_options import search
 from ostinato.tasks.translation.options import TranslationOptions
 from ostinato.tasks.translation.preprocessing import TranslationPreprocessing
+from ostinato.tasks.translation.word_translator import WordTranslator
 
 TEXT_METRICS = ("bleu", "chrf")
 
@@ -54,7 +57,8 @@ class Translation(RankedAnswers):
 
     @property
     def details(self) -> dict[str, Any]:
-        details: dict[str, Any] = {"log_probability": self.answers[0][1]}
+        best = self.answers[0][1]  # NaN: of a dictionary, which knows no probabilities
+        details: dict[str, Any] = {} if math.isnan(best) else {"log_probability": best}
         if self.unknown:
             details["unknown"] = self.unknown
         details |= self.n_best_details
@@ -70,6 +74,8 @@ class TranslationPredictor(Predictor):
     preprocessing: TranslationPreprocessing
 
     def predict(self, network: nn.Module, records: Sequence[Pair]) -> list[Translation]:
+        if isinstance(network, WordTranslator):
+            return [self.look_up(network, record) for record in records]
         longest, model = self.options.maximum_length, require_encoder_decoder(network)
         found: list[list[Hypothesis]] = answer_in_batches(
             network,
@@ -87,6 +93,10 @@ class TranslationPredictor(Predictor):
             self.interpret(hypotheses, record) if hypotheses else self.answer_empty()
             for hypotheses, record in zip(found, records, strict=True)
         ]
+
+    def look_up(self, translator: WordTranslator, record: Pair) -> Translation:
+        """A translation without a probability, word for word."""
+        return Translation([(translator.translate(record.source), math.nan)])
 
     def answer_empty(self) -> Translation:
         """The answer to an empty source."""
@@ -135,6 +145,9 @@ class TranslationPredictor(Predictor):
     def source_tokens(self, record: Pair) -> list[str]:
         return self.preprocessing.source.tokenize(record.source)[: self.options.maximum_tokens]
 
+    def why_no_scores(self, network: nn.Module) -> str:
+        return "a dictionary knows no probabilities" * isinstance(network, WordTranslator)
+
     def log_probabilities(self, network: nn.Module, records: Sequence[Pair]) -> list[float]:
         return [value for value, _ in self.score(network, records)]
 
@@ -142,6 +155,10 @@ class TranslationPredictor(Predictor):
         """(log P(target | source), number of target tokens) of every pair; (0, 0) for an empty
         source.
         """
+        if isinstance(network, WordTranslator):
+            raise InputError(
+                f"a dictionary knows no probabilities; train with {option_name('model')} recurrent"
+            )
         examples = [self.preprocessing.encode(record) for record in records]
         model = require_encoder_decoder(network)
         found: list[float | None] = answer_in_batches(
@@ -165,6 +182,8 @@ class TranslationPredictor(Predictor):
             [record.target for record in records],
             TEXT_METRICS,
         )
+        if isinstance(network, WordTranslator):
+            return counts
         return {**counts, "perplexity": self.count_perplexity(network, records)}
 
     def count_perplexity(self, network: nn.Module, records: Sequence[Pair]) -> list[Counts]:

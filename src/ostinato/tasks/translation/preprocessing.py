@@ -27,11 +27,14 @@ from ostinato.tasks.preprocessing import Preprocessing
 from ostinato.tasks.shared.embedding_options import read_vectors
 from ostinato.tasks.shared.text_scores import too_short_for_bleu
 from ostinato.tasks.translation.options import TranslationOptions
+from ostinato.tasks.translation.word_translator import WordTranslator
 
 
 @dataclass(frozen=True)
 class TranslationPreprocessing(Preprocessing):
     """A tokenizer with its vocabulary for each side; one for both with `joint_vocabulary`.
+
+    `translator` is the dictionary of `--model dictionary`.
 
     `source_vectors` and `target_vectors` are pretrained embeddings, for initialisation only."""
 
@@ -40,6 +43,7 @@ class TranslationPreprocessing(Preprocessing):
     target: Tokenizer
     source_vectors: Pretrained | None = None
     target_vectors: Pretrained | None = None
+    translator: WordTranslator | None = None
 
     @classmethod
     def fit(
@@ -80,20 +84,28 @@ class TranslationPreprocessing(Preprocessing):
                     f"those of the source have {options.embedding_size}"
                 )
             options = replace(options, embedding_size=size)
-        return options, cls(options, source, target, source_vectors, target_vectors)
+        translator = WordTranslator.fit(records) if options.closed_form else None
+        return options, cls(options, source, target, source_vectors, target_vectors, translator)
 
     def vocabulary(self, side: str) -> Sequence[str]:
         return (self.source if side == "inputs" else self.target).id_to_token
 
     def to_dict(self) -> dict[str, Any]:
         state = {"source": self.source.to_dict()}
-        return state if self.target is self.source else {**state, "target": self.target.to_dict()}
+        if self.target is not self.source:
+            state["target"] = self.target.to_dict()
+        if self.translator is not None:
+            state["dictionary"] = self.translator.to_dict()
+        return state
 
     @classmethod
     def from_dict(cls, options: TranslationOptions, state: dict[str, Any]) -> Self:
         source = tokenizer_from_dict(state["source"])
         target = tokenizer_from_dict(state["target"]) if "target" in state else source
-        return cls(options, source, target)
+        if not options.closed_form:
+            return cls(options, source, target)
+        translator = WordTranslator.from_dict(state["dictionary"])
+        return cls(options, source, target, translator=translator)
 
     def trainable_records(self, records: Sequence[Pair]) -> Sequence[Pair]:
         most = self.options.maximum_tokens
@@ -132,7 +144,7 @@ class TranslationPreprocessing(Preprocessing):
     def count_cut(self, record: Pair) -> int:
         most = self.options.maximum_tokens
         # a text of fewer characters needs no tokenizer to tell
-        short = len(record.source) <= most
+        short = len(record.source) <= most or self.translator is not None  # which reads all
         return 0 if short else max(0, len(self.source.encode(record.source)) - most)
 
     @property
