@@ -169,7 +169,7 @@ def name_cases(task: str) -> Iterator[Case]:
 
 
 def device_cases(task: str) -> Iterator[Case]:
-    """Devices, FIFOs, folders, blank files and another kind of data in place of files."""
+    """Devices, sockets, folders, blank files and another kind of data in place of files."""
     quick = Surroundings(seconds=40)
     for verb, line in verbs(task).items():
         files = {input_of(task), small_name(task), "list.nbest"} & {*line}
@@ -184,7 +184,6 @@ ODD_FILES = {
     "zeros": "/dev/zero",
     "random": "/dev/urandom",
     "full": "/dev/full",
-    "fifo": "fifo",
     "socket": "socket",
     "folder": "empty",
     "a run": "run",
@@ -205,7 +204,6 @@ ODD_FILES = {
 def make_odd_files(folder: Path) -> None:
     import socket
 
-    os.mkfifo(folder / "fifo")
     here = Path.cwd()
     os.chdir(folder)  # a socket's path is short
     socket.socket(socket.AF_UNIX).bind("socket")
