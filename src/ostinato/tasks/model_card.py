@@ -46,7 +46,8 @@ def card_of_run(
     """
     plan = folder / "training" / "plan.json"
     made = read_json(plan) if plan.is_file() else {}
-    return format_model_card(name, task, report, made, licence).encode()
+    card = format_model_card(name, task, report, made, licence)
+    return card.encode("utf-8", "backslashreplace")  # names of files that are not UTF-8
 
 
 def save_card(folder: Path, task: str, report: Mapping[str, Any]) -> None:
