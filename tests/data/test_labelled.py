@@ -5,7 +5,8 @@ import gzip
 import pytest
 
 from ostinato.data.files.wording import format_counts
-from ostinato.data.labelled import Labelled, labels_come_first, read_labelled, read_unlabelled
+from ostinato.data.labelled import Labelled, read_labelled, read_unlabelled
+from ostinato.data.labelled_table import labels_come_first
 from ostinato.errors import InputError
 
 EXPECTED = [("a fine film", "good"), ("a dull one", "bad"), ("fine", "good")]

@@ -1,13 +1,18 @@
 """Files as other people make them: tables without headers, archives' rows, padded arrays."""
 
+import gzip
+import io
 import json
+import sys
 
 import numpy as np
 import pytest
 
+from ostinato.data.dna.bed import read_bed
 from ostinato.data.files.table import begins_as_table, read_table
 from ostinato.data.images.captioned import read_captioned
-from ostinato.data.labelled import read_labelled
+from ostinato.data.images.video_clips import read_clips
+from ostinato.data.labelled import read_labelled, read_unlabelled
 from ostinato.data.series.rows_of_numbers import has_rows_of_numbers
 from ostinato.data.series.series import read_series
 from ostinato.data.text.conversations import read_conversations
@@ -144,6 +149,10 @@ def test_conversations(tmp_path):
         ('{"text": \n', "text", False),
         ("text\n", "text", False),
         ("a text\tof two columns\n", "text", False),
+        ('[{"text": "fine", "label": 1},\n {"text": ', "text", True),
+        ("[\n {\n", "text", False),
+        ("id,text,label\n1,fine,good\n", "text", True),
+        ("Text, and more of it\n", "text", False),
     ],
 )
 def test_a_table_without_its_ending_is_seen(tmp_path, content, column, found):
@@ -152,3 +161,201 @@ def test_a_table_without_its_ending_is_seen(tmp_path, content, column, found):
     with collect_notices() as notices:
         assert begins_as_table(path, column) is found
     assert notices == [f"{path}: read as a table, its column '{column}'"] * found
+
+
+@pytest.mark.parametrize(
+    "pack", [bytes, gzip.compress, lambda text: text.decode().encode("utf-16")]
+)
+def test_standard_input_may_be_a_table(monkeypatch, pack):
+    """As a file with the same lines, of which nothing is lost by looking at them."""
+    lines = '{"text": "one"}\n{"text": "two"}\n'
+    for content, wanted in [
+        (lines, ["one", "two"]),
+        ("text\tlabel\none\tx\n\ntwo\ty\n", ["one", "", "two"]),
+        ("one\n\n{two}\n", ["one", "", "{two}"]),
+        ('{"text": "' + "long " * 4000 + '"}\n', ["long " * 4000]),
+    ]:
+        stream = io.TextIOWrapper(io.BufferedReader(io.BytesIO(pack(content.encode()))))
+        monkeypatch.setattr(sys, "stdin", stream)
+        assert [record.inputs for record in read_unlabelled(["-"])] == wanted
+
+
+def test_fasttext(tmp_path):
+    found, _ = labelled(
+        tmp_path / "a.txt", "__label__x a film\n\n__label__y , no\ngood __label__x\n"
+    )
+    assert found == [("a film", "x"), ("no", "y"), ("good", "x")]
+    path = tmp_path / "a.txt"
+    assert [each.inputs for each in read_unlabelled([path])] == ["a film", "", "no", "good"]
+    path.write_text("__label__x __label__y both\n__label__x one\n")
+    assert [tuple(each) for each in read_labelled([path], separator="|")] == [
+        ("both", "x|y", f"{path}:1", True),
+        ("one", "x", f"{path}:2", False),
+    ]
+    path.write_text("__label__x a film\nno label\n")
+    with pytest.raises(InputError, match="a.txt:2: no label; complete the row or remove it"):
+        read_labelled([path])
+
+
+def test_unusual_headers(tmp_path):
+    """A header is one for training, evaluating and predicting alike."""
+    rows = [(f"text {n}", "ab"[n % 2]) for n in range(10)]
+    path = tmp_path / "a.tsv"
+    content = "was\tart\n" + "".join(f"{text}\t{label}\n" for text, label in rows)
+    found, notices = labelled(path, content)
+    assert found == rows and len(notices) == 1
+    assert "its first line, 'was' and 'art', is taken for its header: no other" in notices[0]
+    found, notices = labelled(path, content, known=("a", "b"))
+    assert found == rows and "the model knows all other labels" in notices[0]
+    texts = [record.inputs for record in read_unlabelled([path], known=("a", "b"))]
+    assert texts == [text for text, _ in rows]
+    found, _ = labelled(path, "".join(f"{label}\t{text}\n" for text, label in rows[:2]), known="ab")
+    assert found == rows[:2]
+    assert [each.inputs for each in read_unlabelled([path], known="ab")] == ["text 0", "text 1"]
+    content = "v1,v2,\n" + "".join(f"{label},{text},\n" for text, label in rows)
+    assert labelled(tmp_path / "b.csv", content, text_column="2", label_column="1")[0] == rows
+    content = "review,sentiment\nfine,a\nno,b\n"
+    found, notices = labelled(tmp_path / "c.csv", content + content)
+    assert found == [("fine", "a"), ("no", "b")] * 2
+    assert notices == [f"{tmp_path}/c.csv: 1 line like its header left out"]
+    assert labelled(tmp_path / "d.tsv", "fine\tcomment\nno\treview\n")[0][0] == ("fine", "comment")
+
+
+def write_pictures(folder, *names):
+    pillow = pytest.importorskip("PIL.Image")
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        pillow.new("L", (4, 4), 128).save(folder / name, format="PNG")
+
+
+def test_folders_of_classes(tmp_path):
+    """What systems leave behind is no example; parts are not classes."""
+    write_pictures(
+        tmp_path, "train/cat/1.png", "train/cat/in/2.PNG", "train/dog/1.Jpg", "test/cat/1.png"
+    )
+    for junk in ("train/cat/Thumbs.db", "train/dog/._1.png", "train/__MACOSX/cat/._1.png"):
+        (tmp_path / junk).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / junk).write_bytes(b"\xd0\xcf")
+    (tmp_path / "train/dog/notes.txt").write_text("ours")
+    with collect_notices() as notices:
+        found = read_labelled([tmp_path], training=True)
+    assert [record.label for record in found] == ["cat", "cat", "dog"]
+    assert notices == [
+        f"{tmp_path}: read is its folder train",
+        f"{tmp_path}/train: 1 file that are no pictures left out",
+    ]
+    assert len(list(read_unlabelled([tmp_path]))) == 1
+    two = [tmp_path / "train/cat", tmp_path / "train/dog"]
+    assert [record.label for record in read_labelled([two[1]])] == ["dog"]
+    (two[0] / "bad.png").write_bytes(b"\x89PNG")
+    with pytest.raises(InputError, match="bad.png: not a picture .*copy it again, or remove it"):
+        read_labelled([tmp_path], training=True)
+
+
+def test_folders_of_texts_are_predicted(tmp_path):
+    for name, text in (("pos/1.txt", "fine\nfilm"), ("neg/1.txt", "no"), ("neg/.DS_Store", "x")):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    assert [each.inputs for each in read_unlabelled([tmp_path])] == ["no", "fine film"]
+
+
+def rows_of(*labels, last=False, head=""):
+    values = "0.5,1.25,-1,2"
+    rows = [f"{values},{label}" if last else f"{label},{values}" for label in labels]
+    return head + "\n".join(rows) + "\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "labels"),
+    [
+        ("Gun_TRAIN", rows_of(1, 2), ["1", "2"]),
+        ("Gun_TRAIN.txt", rows_of("1.0e+00", "2.0e+00").replace(",", "  "), ["1", "2"]),
+        ("Gun_TRAIN.tsv", rows_of("walk", "run").replace(",", "\t"), ["walk", "run"]),
+        ("beats.csv", rows_of(*[0, 1] * 5, last=True), ["0", "1"] * 5),
+        ("a.csv", rows_of("x", "y", last=True, head="t0,t1,t2,t3,Class\n"), ["x", "y"]),
+        ("b.csv", rows_of(3, 4, head="label,t0,t1,t2,t3\n"), ["3", "4"]),
+    ],
+)
+def test_a_series_a_line(tmp_path, name, content, labels):
+    path = tmp_path / name
+    path.write_text(content)
+    found = read_labelled([path])
+    assert [record.label for record in found] == labels
+    assert all(record.inputs[:, 0].tolist() == [0.5, 1.25, -1, 2] for record in found)
+    assert len(list(read_unlabelled([path], rows_of_numbers=True))) == len(labels)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        "x labels",
+        "data target",
+        "X Y",
+        "Xtrain ytrain",
+        "train_x train_y",
+        "arr_0 arr_1",
+        "features y",
+    ],
+)
+def test_names_of_arrays(tmp_path, names):
+    values, labels = names.split()
+    x = np.arange(24.0).reshape(4, 3, 2)
+    for y in (np.array([0, 1, 1, 0]), np.array([[0], [1], [1], [0]]), np.eye(2)[[0, 1, 1, 0]]):
+        np.savez(tmp_path / "a.npz", **{values: x, labels: y})
+        found = read_labelled([tmp_path / "a.npz"], training=True)
+        assert [record.label for record in found] == ["0", "1", "1", "0"]
+        assert found[1].inputs.shape == (3, 2)
+    np.savez(tmp_path / "a.npz", **{values: x, labels: np.array([b"a", b"b"] * 2)})
+    found = read_labelled([tmp_path / "a.npz"], training=True)
+    assert [record.label for record in found] == ["a", "b"] * 2
+
+
+def test_channels_first(tmp_path):
+    """As PyTorch has pixels; images, captioned pictures and clips alike."""
+    pixels, path = np.arange(2 * 3 * 8 * 9, dtype=np.uint8).reshape(2, 3, 8, 9), tmp_path / "a.npz"
+    np.savez(path, images=pixels, y=[0, 1], captions=["a", "b"])
+    with collect_notices() as notices:
+        assert read_labelled([path])[0].inputs.shape == (8, 9, 3)
+        assert read_captioned([path])[0].image.shape == (8, 9, 3)
+        np.savez(path, X=np.stack([pixels, pixels]), y=[0, 1])
+        assert next(read_clips(path)).frames.tolist() == pixels.tolist()
+    assert notices == [f"{path}: its pixels have the channels first, [..., C, H, W]"] * 3
+
+
+def test_ways_to_write_captions(tmp_path):
+    write_pictures(tmp_path, "a.png", "b.png")
+    two = ("one", "two words")
+    objects = [{"raw": "one"}, {"caption": "two words"}]
+    coco = {"annotations": [{"image_id": 1, "caption": text} for text in two]}
+    coco["images"] = [{"id": "1", "file_name": "a.png"}]
+    for name, content in {
+        "a.json": json.dumps({"a.png": two, "b.png": two}),
+        "b.json": json.dumps([{"image": "a.png", "captions": two}], indent=1),
+        "c.json": json.dumps(coco),
+        "d.jsonl": json.dumps({"filename": "a.png", "sentences": objects}),
+        "e.csv": "file_name,text\na.png,\"['one', 'two words']\"\n",
+        "f.txt": "a.png#0\tone\na.png#1\ttwo words\n",
+        "g.csv": "image_name| comment_number| comment\na.png| 0| one\na.png| 1| two words\n",
+    }.items():
+        (tmp_path / name).write_text(content)
+        assert read_captioned([tmp_path / name])[0].captions == two, name
+
+
+@pytest.mark.parametrize(
+    ("name", "labels", "one"),
+    [
+        ("a.bed", ["peak_1", "peak_2", "peak_3"], True),
+        ("a.narrowPeak", ["x", "y"], True),
+        ("a.gappedPeak", ["x1", "x2"], True),
+        ("a.bed", ["exon", "intron", "utr"], False),
+        ("a.bed", ["peak_1", "peak_1", "peak_2"], False),
+        ("a.bed", ["exon1", "intron1", "exon2"], False),
+    ],
+)
+def test_few_names_of_peaks(tmp_path, name, labels, one):
+    path = tmp_path / name
+    rows = [f"chr1\t{10 * n}\t{10 * n + 5}\t{label}\n" for n, label in enumerate(labels)]
+    path.write_text("chrom\tchromStart\tchromEnd\tname\n" + "".join(rows))
+    with collect_notices() as notices:
+        found = [line.segment.label for line in read_bed(path)]
+    assert found == (["segment"] * len(labels) if one else labels) and len(notices) == one

@@ -1,5 +1,7 @@
 """JSON by its own rules."""
 
+import json
+
 import pytest
 
 from ostinato.data.files.json_lines import json_rows, parse_json
@@ -30,8 +32,37 @@ def test_objects_a_line():
         (2, None),
         (3, {"b": []}),
     ]
-    for first, program in (("[", "'\\.\\[\\]'"), ("{ ", r"\.")):
-        with pytest.raises(InputError, match=f"x:1: one object a line .* jq -c {program}$"):
-            list(json_rows([f"{first}\n", '{"a": 1},\n'], "x"))
-    with pytest.raises(InputError, match=r"x:1: list where an object .* jq -c '\.\[\]'"):
-        list(json_rows(["[]"], "x"))
+    with pytest.raises(InputError, match=r"x:1: one object a line .* jq -c \.$"):
+        list(json_rows(["{ \n", '"a": 1,\n'], "x"))
+    with pytest.raises(InputError, match=r"x:2: list where an object \{...\} belongs"):
+        list(json_rows(['{"a": 1}', "[]"], "x"))
+
+
+def test_an_array_of_objects():
+    """As pandas writes with orient="records", on one line or over several."""
+    wanted = [{"a": "]"}, {"a": [1, {"b": 2}]}, {"a": "\n"}]
+    for indent in (None, 0, 2):
+        text = json.dumps(wanted, indent=indent) + "\n\n"
+        assert [row for _, row in json_rows(text.split("\n"), "x")] == wanted
+    text = '\n[\n {"a": 1},\n {"a":\n 2},\n\n {"a": 3}\n]'
+    assert [number for number, row in json_rows(text.split("\n"), "x") if row] == [3, 4, 7]
+    assert list(json_rows(["[]"], "x")) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('[\n{"a": 1},\n2]', r"x:3: int where an object \{...\} belongs"),
+        ('[\n{"a": 1}\n{"a": 1}]', "x:3: not JSON: expected , or ] after an object"),
+        ('[{"a": 1},\n{"a" 1}]', "x:2:6: not JSON: Expecting ':' delimiter"),
+        ('[{"a": 1},\n\n{"a": NaN}]', "x:3: NaN is not a finite number"),
+        ('[{"a": 1}', "x:1: not JSON: expected , or ] after an object"),
+        ('[{"a": 1},', "x:1:11: not JSON: Expecting value"),
+        ('[{"a": 1}]\n[]', "x:2: not JSON: more after the end of the array"),
+        ("[" * 100_000, "x:1: nested too deep"),
+        ('["\\ud800"]', "x:1: half of a surrogate pair"),
+    ],
+)
+def test_what_is_no_array_of_objects(text, message):
+    with pytest.raises(InputError, match=message):
+        list(json_rows(text.split("\n"), "x"))

@@ -101,7 +101,15 @@ def test_any_damage_to_gzip_is_named_or_harmless(tmp_path_factory, place, byte, 
         (b"\xfd7zXZ\x00rest", "looks like xz data"),
         (PACKED[:-12], "text.txt: the gzip data is cut short or damaged"),
         (PACKED[:4], "text.txt: the gzip data is cut short or damaged ("),
-        (b"a\rb\rc\r", "text.txt: its lines end in \\r alone (old Macintosh text); convert it: tr"),
+        (
+            b"\x93NUMPY\x01\x00v",
+            "text.txt: looks like a single NumPy array; name several in an .npz",
+        ),
+        (
+            b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",
+            "looks like a file of Microsoft Office; save it as CSV",
+        ),
+        (b"%PDF-1.7", "looks like a PDF; save its text as a text file"),
         (PACKED + b"garbage", "the gzip data is cut short or damaged after line 150"),
     ],
 )
@@ -193,3 +201,25 @@ def test_what_a_bounded_read_reads():
     with pytest.raises(InputError, match="^x.gz:1: a line of more than 1,000 bytes"):
         next(raw_lines(stream, "x.gz", longest=1000))
     assert stream.asked == 1001
+
+
+@pytest.mark.parametrize(
+    "pack", [bytes, gzip.compress, lambda text: text.decode().encode("utf-16")]
+)
+def test_lines_that_end_in_returns_alone(tmp_path, pack):
+    """As the old Macintosh and Excel for it write; beside a line feed they are no line ends."""
+    assert read_lines(saved(tmp_path, pack(b"a\rb b\r\rc\r"))) == ["a", "b b", "", "c"]
+    assert read_lines(saved(tmp_path, pack(b"a\r" * 9000))) == ["a"] * 9000
+    assert read_lines(saved(tmp_path, pack(b"a\rb\nc\r"))) == ["a\rb", "c"]
+    assert read_lines(saved(tmp_path, pack(b"a\r"))) == ["a"]
+
+
+def test_a_late_line_feed_is_found(tmp_path):
+    for pack in (bytes, gzip.compress):
+        path = saved(tmp_path, pack(b"a\r" * 9000 + b"\nb"))
+        assert len(read_lines(path)) == 2
+
+
+def test_a_workbook_is_named_as_such(tmp_path):
+    with pytest.raises(InputError, match="x.xlsx: looks like a workbook of a spreadsheet; save it"):
+        read_lines(saved(tmp_path, b"PK\x03\x04rest", "x.xlsx"))

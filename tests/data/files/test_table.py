@@ -137,7 +137,7 @@ def test_a_field_longer_than_the_csv_module_allows(tmp_path):
         (
             "a.jsonl",
             '["a"]',
-            "a.jsonl:1: list where an object {...} belongs; write one object a line: jq",
+            "a.jsonl:1: str where an object {...} belongs",
         ),
         ("a.jsonl", '"a"', "a.jsonl:1: str where an object {...} belongs"),
         ("a.jsonl", '{"source": ' + "1" * 5000 + "}", "a.jsonl:1: a whole number of 5,000 digits"),

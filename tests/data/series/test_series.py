@@ -113,7 +113,7 @@ HOLE = np.where(np.arange(12).reshape(2, 3, 2) == 9, np.nan, 1.0)
         ),
         ({"X": GOOD, "lengths": np.array([0, 3])}, r"a\.npz: series 1: has no steps"),
         ({"X": GOOD, "lengths": np.array([1, 1, 1])}, r"a\.npz: 3 lengths for 2 rows of X"),
-        ({"X": GOOD, "lengths": np.array([1.0, 2.0])}, r"a\.npz: lengths must be whole numbers"),
+        ({"X": GOOD, "lengths": np.array([1.5, 2.0])}, r"a\.npz: lengths must be whole numbers"),
         ({"X": GOOD, "y": np.array([1])}, r"a\.npz: y has shape \(1,\) for 2 series"),
         (
             {"X": GOOD, "y": np.array([0, 2]), "labels": np.array(["a", "b"])},

@@ -71,8 +71,7 @@ def test_an_endless_line_is_refused(tmp_path, monkeypatch):
 def test_old_line_ends_and_marks_inside(tmp_path):
     path = tmp_path / "a.txt"
     path.write_bytes(b"a\rb\r" * 2000)
-    with pytest.raises(InputError, match=r"a\.txt: its lines end in \\r alone"):
-        Corpus.read([path])
+    assert [line.text for line in Corpus.read([path])] == ["a", "b"] * 2000
     path.write_bytes(b"a\n\xef\xbb\xbfb\n")
     assert list(Corpus.read([path])) == [Line("a"), Line("b")]
 

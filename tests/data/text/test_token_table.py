@@ -192,7 +192,7 @@ FAULTS = [  # name, text, settings, message
         {"word_column": "1"},
         "a table; its columns have names: word_column 1 is a number",
     ),
-    ("a.jsonl", '[{"tokens": ["a"]}]\n', {}, ":1: list where an object"),
+    ("a.jsonl", '[["a"]]\n', {}, ":1: list where an object"),
     (
         "a.csv",
         "Carl,B-per\nx,O\n",

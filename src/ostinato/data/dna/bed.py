@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,10 +18,13 @@ from ostinato.notices import notify
 
 DEFAULT_LABEL = "segment"  # of segments whose line has no name, or "."
 HEADER_WORDS = ("track", "browser")  # lines that begin with these are for genome browsers
-SUFFIXES = (".bed", ".narrowpeak", ".broadpeak")  # the latter two have BED's first columns
+PEAKS = (".narrowpeak", ".broadpeak", ".gappedpeak")  # have BED's first columns
+SUFFIXES = (".bed", *PEAKS)
 MOST_DIGITS = 18  # of a position
 # names of peaks differ from line to line; labels come back
 FEW_NAMES, MOST_DISTINCT = 10, 0.8
+NUMBERED = re.compile(r"(.*?)[-_.]?[0-9]+[a-z]?")  # MACS's names: sample_peak_17, sample_peak_18a
+CHROMOSOME = ("chrom", "chr", "chromosome", "seqname", "seqnames")  # first words of a header
 
 
 class Segment(NamedTuple):
@@ -55,7 +59,7 @@ def read_bed(file: FilePath, *, one_label: bool = False) -> list[BedLine]:
         InputError: Fewer columns, a start or end that is no number, or an end before its start;
             with the line.
     """
-    found = []
+    found: list[BedLine] = []
     for number, line in enumerate(iterate_lines(file), start=1):
         fields = line.split("\t") if "\t" in line else line.split()
         fields = [field.strip() for field in fields]
@@ -66,6 +70,12 @@ def read_bed(file: FilePath, *, one_label: bool = False) -> list[BedLine]:
             raise InputError(f"{where}: no sequence name in the first column")
         if fields[0].split()[0] in HEADER_WORDS:
             continue
+        if (
+            not found
+            and fields[0].lower() in CHROMOSOME
+            and "start" in "".join(fields[1:2]).lower()
+        ):
+            continue  # the columns' names
         if len(fields) < 3:
             raise InputError(
                 f"{where}: expected at least 3 columns (name, start, end, perhaps a label), "
@@ -82,8 +92,8 @@ def read_bed(file: FilePath, *, one_label: bool = False) -> list[BedLine]:
         named = not one_label and len(fields) > 3 and fields[3] not in ("", ".")
         label = fields[3] if named else DEFAULT_LABEL
         found.append(BedLine(fields[0], Segment(start, end, label), where))
-    labels = {line.segment.label for line in found}
-    if len(found) >= FEW_NAMES and len(labels) > MOST_DISTINCT * len(found):
+    if not one_label and are_names(file, [line.segment.label for line in found]):
+        labels = {line.segment.label for line in found}
         notify(
             f"{display_path(file)}: {len(labels):,} of {len(found):,} names differ: they are taken "
             f"for names of peaks, and all segments are labelled {DEFAULT_LABEL!r}"
@@ -91,6 +101,22 @@ def read_bed(file: FilePath, *, one_label: bool = False) -> list[BedLine]:
         return [line._replace(segment=line.segment._replace(label=DEFAULT_LABEL)) for line in found]
     notify_names(file, found)
     return found
+
+
+def are_names(file: FilePath, labels: Sequence[str]) -> bool:
+    """Whether (nearly) every segment has a label of its own, as peaks have names.
+
+    Few labels that all differ are names in a file of peaks, or where one text and a number make
+    each of them: peak_1, peak_2."""
+    different = set(labels)
+    if len(labels) >= FEW_NAMES:
+        return len(different) > MOST_DISTINCT * len(labels)
+    if len(labels) < 2 or len(different) < len(labels):
+        return False
+    numbered = [NUMBERED.fullmatch(label) for label in labels]
+    texts = {match[1] if match else None for match in numbered}
+    peaks = Path(str(file).removesuffix(".gz")).suffix.lower() in PEAKS
+    return peaks or (len(labels) > 2 and len(texts) == 1 and None not in texts)
 
 
 def notify_names(file: FilePath, lines: Sequence[BedLine]) -> None:

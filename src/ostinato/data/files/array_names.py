@@ -9,9 +9,9 @@ import re
 from collections.abc import Sequence
 
 BASES = {
-    "X": ("x", "data", "inputs", "series"),
-    "y": ("y", "label", "target", "targets"),
-    "lengths": ("lengths", "length", "lens"),
+    "X": ("x", "data", "inputs", "input", "series", "features", "signals", "sequences", "samples"),
+    "y": ("y", "label", "target", "targets", "classes"),
+    "lengths": ("lengths", "length", "lens", "seq_lens", "seq_lengths"),
 }
 PARTS = {
     "train": ("train", "training", "tr"),
@@ -21,6 +21,8 @@ PARTS = {
 PART_OF = {word: part for part, words in PARTS.items() for word in words}
 _WORDS = "|".join(sorted(PART_OF, key=len, reverse=True))
 NAME = re.compile(rf"(?:({_WORDS})_?)?(.+?)(?:_({_WORDS}))?", re.IGNORECASE)
+JOINED = re.compile(rf"([xy])({_WORDS})", re.IGNORECASE)  # Xtrain
+UNNAMED = ("arr_0", "arr_1")  # what numpy.savez(file, X, y) calls them
 ORDER = {True: ("train", "", "dev", "test"), False: ("test", "dev", "", "train")}
 
 
@@ -43,9 +45,18 @@ def match_names(names: Sequence[str], wanted: Sequence[str], *, training: bool) 
             found = {base: name for name, (base, of) in split.items() if of == part and base}
             if any(base in found for base in ("X", "frames", "features", "images")):
                 return {**found, **exact}
-        return exact
+        return exact or match_unnamed(names, wanted)
     bare = {base: name for name, (base, of) in split.items() if not of and base}
     return {**bare, **exact}
+
+
+def match_unnamed(names: Sequence[str], wanted: Sequence[str]) -> dict[str, str]:
+    """The arrays of a file in which they have no names: the first is X, the second y."""
+    if sorted(names) != list(UNNAMED[: len(names)]):
+        return {}
+    return {
+        base: name for base, name in zip(("X", "y"), sorted(names), strict=False) if base in wanted
+    }
 
 
 def split_name(name: str, wanted: Sequence[str]) -> tuple[str | None, str]:
@@ -53,7 +64,8 @@ def split_name(name: str, wanted: Sequence[str]) -> tuple[str | None, str]:
 
     split_name("X_train", ("X", "y")) -> ("X", "train")
     """
-    match = NAME.fullmatch(name)
+    joined = JOINED.fullmatch(name)
+    match = NAME.fullmatch(f"{joined[1]}_{joined[2]}" if joined else name)
     if match is None:
         return None, ""
     before, base, after = match[1], match[2].lower(), match[3]

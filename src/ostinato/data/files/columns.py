@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any, NamedTuple
 
 from ostinato.data.files.streams import FilePath
-from ostinato.data.files.wording import display_path, quote
+from ostinato.data.files.wording import display_path, pluralise, quote
 from ostinato.errors import InputError, nearest, option_name
 from ostinato.notices import notify
 
@@ -16,11 +16,11 @@ ALIASES = {
     "target": ("tgt", "trg"),
     "utterance": ("source", "src", "question"),
     "reply": ("target", "tgt", "trg", "answer", "response"),
-    "text": ("sentence", "transcription", "transcript"),
-    "label": ("tag",),
+    "text": ("sentence", "transcription", "transcript", "review", "tweet", "content", "message"),
+    "label": ("tag", "sentiment", "class", "category"),
     "audio": ("audio_filepath", "audio_file", "file_name", "path"),
-    "image": ("file_name", "image_path", "filename"),
-    "caption": ("captions",),
+    "image": ("file_name", "image_path", "filename", "image_name", "image_file", "filepath"),
+    "caption": ("captions", "sentences", "text", "description", "comment"),
     "sequence": ("seq",),
     "labels": ("classes",),
     "name": ("id",),
@@ -36,11 +36,16 @@ ALIASES = {
 }
 
 
+# words that are labels and texts, too: a first line is a header if all of it are usual names
+WORDS = frozenset(
+    ("review", "tweet", "content", "message", "sentiment", "class", "category", "comment")
+)
 # columns whose name is given by another one's option: utterance by source_column
 OPTIONS = {"utterance": "source", "reply": "target"}
 
 
 MOST_LISTED = 20  # columns that a message lists
+MOST_NAMES = 4  # usual names that it lists
 
 
 # by these a first line is seen to be a header where columns are given by number
@@ -89,7 +94,9 @@ class Columns:
         columns: Sequence[str],
         optional: Sequence[str],
         names: Mapping[str, str | None],
+        say: Callable[[str], None] = notify,
     ):
+        self.say = say
         self.path, self.file = file, display_path(file)
         self.columns, self.all = tuple(columns), (*columns, *optional)
         self.named = {
@@ -108,6 +115,7 @@ class Columns:
     ) -> Iterator[Row]:
         """Rows of fields, under the header that is their first row that is not blank."""
         blank, first = [], None
+        header_row: list[str] | None = None
         for line, fields in rows:
             if any(map(str.strip, fields)):
                 first = (line, fields)
@@ -119,14 +127,20 @@ class Columns:
         elif header_optional and self.is_data(first[1]):
             header = list(self.all)
             rows = chain(blank, [first], rows)
-            notify(self.read_as_data(first[1]))
+            self.say(self.read_as_data(first[1]))
         elif self.numbers:
             has_header = self.is_header(first[1])
+            header_row = first[1] if has_header else None
             header = self.number_header(first[1], first[0], has_header)
             rows = rows if has_header else chain(blank, [first], rows)
         else:
             header = self.rename_header(first[1], first[0])
+            header_row = first[1]
+        repeated = 0
         for line, fields in rows:
+            if header_row is not None and fields == header_row:
+                repeated += 1  # files joined by cat
+                continue
             if not any(fields):
                 if keep_blank:
                     yield Row(self.path, line, dict.fromkeys(header, ""))
@@ -134,6 +148,9 @@ class Columns:
             if len(fields) != len(header):
                 raise InputError(self.wrong_field_count(fields, header, line))
             yield Row(self.path, line, dict(zip(header, fields, strict=True)))
+        if repeated:
+            lines = pluralise("line", repeated)
+            self.say(f"{self.file}: {repeated:,} {lines} like its header left out")
 
     def wrong_field_count(self, fields: list[str], header: list[str], line: int) -> str:
         """The message for a row that has not as many fields as the header."""
@@ -149,10 +166,12 @@ class Columns:
     def is_data(self, fields: list[str]) -> bool:
         """Whether the first row of a table of two columns is no header: it has no known name."""
         known = {name.lower() for column in self.all for name in (column, *ALIASES.get(column, ()))}
+        found = [field.strip().lower() for field in fields]
         return (
             not self.named
             and len(fields) == len(self.all) == 2
-            and not any(field.strip().lower() in known for field in fields)
+            and not any(field in known - WORDS for field in found)
+            and not known.issuperset(found)
         )
 
     def read_as_data(self, fields: list[str]) -> str:
@@ -194,7 +213,7 @@ class Columns:
                 )
             if place is not None:
                 found[place] = column
-        notify(
+        self.say(
             f"{self.file}: columns by number; line {line} is "
             f"{'its header' if has_header else 'data, not a header'}"
         )
@@ -248,7 +267,7 @@ class Columns:
         if column in self.named:
             name = self.named[column]
             return f"{self.file}:{line}: no column {name!r}{nearest(name, header)}"
-        names = " or ".join(map(repr, (column, *ALIASES.get(column, ()))))
+        names = " or ".join(map(repr, (column, *ALIASES.get(column, ()))[:MOST_NAMES]))
         among = ", ".join(quote(name, 40) for name in header[:MOST_LISTED]) or "none"
         option = option_name(f"{OPTIONS.get(column, column)}_column")
         return (

@@ -1,6 +1,7 @@
 """Lines of text from files, pipes and .gz.
 
-One rule for all: a line ends at the byte \\n and nowhere else.
+One rule for all: a line ends at the byte \\n and nowhere else; at \\r only in a file without any
+\\n, as the old Macintosh and Excel for it write.
 Python's text mode also splits at a lone \\r, and `str.splitlines` at U+2028 and others; either
 silently misaligns two parallel files. Here the number of lines is that of `wc -l`, plus one if the
 last line is not terminated. A byte order mark at the start of a line (of the first, or where files
@@ -38,7 +39,7 @@ def iterate_lines(path: FilePath) -> Iterator[str]:
 
     Raises:
         InputError: missing, a folder, unreadable, damaged gzip, not UTF-8 (with line, column and
-            byte), a line of more than LONGEST_LINE bytes, lines that end in \\r alone.
+            byte), a line of more than LONGEST_LINE bytes.
     """
     with open_bytes(path) as stream:
         for number, line in enumerate(raw_lines(stream, path), start=1):
@@ -64,8 +65,6 @@ def raw_lines(stream: ByteStream, path: FilePath, *, longest: int | None = None)
             number += 1
             if len(line) > longest:
                 raise InputError(too_long(path, number, longest))
-            if number == 1 and not line.endswith(b"\n"):  # the only line
-                refuse_old_line_ends(line, path)
             yield line.removeprefix(BYTE_ORDER_MARK).removesuffix(b"\n").removesuffix(b"\r")
     except DAMAGED_GZIP as error:
         raise InputError(damaged_gzip(path, number, error)) from None
@@ -79,15 +78,6 @@ def too_long(path: FilePath, number: int, longest: int) -> str:
     """The message for a line of more than `longest` bytes."""
     size = f"{longest / 1e6:,.0f} MB" if longest >= 1e6 else f"{longest:,} bytes"
     return f"{display_path(path)}:{number}: a line of more than {size}; is it text with line ends?"
-
-
-def refuse_old_line_ends(line: bytes, path: FilePath) -> None:
-    r"""InputError where the only line of a file has \r inside: it is the file's line end."""
-    if b"\r" in line[:-1]:
-        raise InputError(
-            f"{display_path(path)}: its lines end in \\r alone (old Macintosh text); "
-            "convert it: tr '\\r' '\\n'"
-        )
 
 
 def not_utf8(path: FilePath, number: int, line: bytes, start: int, *, before: int = 0) -> str:

@@ -19,6 +19,7 @@ from ostinato.errors import InputError
 from ostinato.notices import notify
 
 LARGEST = 8 << 30  # bytes of one array; a header that claims more is damaged or hostile
+CHANNELS = (1, 3, 4)  # of pixels
 LABELS = ("y", "labels", "label_names", "y_train", "y_test")
 
 
@@ -73,6 +74,12 @@ def load_arrays(
                 f"{display_path(file)}: not a readable .npz file ({first_line(error)}); "
                 "copy it again"
             ) from error
+    if "y" in wanted and "y" not in arrays and "labels" in arrays:
+        arrays["y"] = arrays.pop("labels")  # the names of labels would need labels
+        notify(f"{display_path(file)}: the labels are its array {names['labels']}")
+    for name, values in arrays.items():
+        if values.dtype.kind == "S":
+            arrays[name] = np.char.decode(values, "utf-8", "replace")
     if others := [given for name, given in names.items() if given != name]:
         notify(f"{display_path(file)}: read are its arrays {', '.join(others)}")
     if "y" in arrays:
@@ -157,6 +164,8 @@ def split_series(
     """
     if lengths is None:
         return list(values)
+    if lengths.dtype.kind == "f" and bool((lengths == np.rint(lengths)).all()):
+        lengths = lengths.astype(np.int64)
     if lengths.ndim != 1 or lengths.dtype.kind not in "iu" or (lengths < 0).any():
         raise InputError(
             f"{display_path(file)}: lengths must be whole numbers [N]; "
@@ -178,6 +187,33 @@ def split_series(
             f"but {name} only {values.shape[1]} steps"
         )
     return [row[:length] for row, length in zip(values, sizes, strict=True)]
+
+
+def put_channels_last(pixels: np.ndarray, file: FilePath, *, axes: int) -> np.ndarray:
+    """Pixels [..., C, H, W], as PyTorch has them, as [..., H, W, C]; others as they are.
+
+    Args:
+        pixels: 1, 3 or 4 channels.
+        file: for the notice.
+        axes: how many there are with an axis of channels.
+    """
+    channels, *size = pixels.shape[-3:] if pixels.ndim == axes else (0,)
+    if channels not in CHANNELS or min(size) <= max(CHANNELS):
+        return pixels
+    notify(f"{display_path(file)}: its pixels have the channels first, [..., C, H, W]")
+    return np.moveaxis(pixels, -3, -1)
+
+
+def flatten_labels(y: np.ndarray, number: int, file: FilePath) -> np.ndarray:
+    """Labels [number], given so, as [number, 1], or one-hot [number, C], which is said."""
+    if y.ndim != 2 or len(y) != number or not y.size:
+        return y
+    if y.shape[1] == 1:
+        return y[:, 0]
+    if y.dtype.kind in "fiub" and bool(((y == 0) | (y == 1)).all() and (y.sum(1) == 1).all()):
+        notify(f"{display_path(file)}: y is one-hot; the labels are the numbers of its columns")
+        return y.argmax(1)
+    return y
 
 
 def name_labels(y: np.ndarray, names: np.ndarray | None, file: FilePath) -> list[str]:

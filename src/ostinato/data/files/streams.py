@@ -16,7 +16,7 @@ import sys
 import tempfile
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, Protocol, cast
 
@@ -32,15 +32,24 @@ LARGEST_WHOLE = 1 << 28  # bytes of a file that is read as a whole
 LARGEST_UNPACKED = 8 << 30  # bytes of a gzipped archive, unpacked to a temporary file
 IN_MEMORY = 1 << 26  # bytes of it that are kept in memory
 BLOCK = 1 << 20  # bytes copied at a time
-UTF16_BLOCK = 1 << 16  # bytes decoded at a time
+PEEKED = 1 << 13  # bytes at the beginning of a text, to see what it is
+TEXT_BLOCK = 1 << 16  # bytes of text converted at a time
 NOT_TEXT = {
     b"PK\x03\x04": "a zip archive; unpack it first",
     b"\xfd7zXZ\x00": "xz data; unpack it first, or compress it with gzip",
     b"BZh91AY&SY": "bzip2 data; unpack it first, or compress it with gzip",
     b"\x28\xb5\x2f\xfd": "zstandard data; unpack it first, or compress it with gzip",
     b"PAR1": "a Parquet table, not text; name it .parquet",
+    b"\x93NUMPY": "a single NumPy array; name several in an .npz: numpy.savez('x.npz', X=X, y=y)",
+    b"\x89HDF": "an HDF5 file; write its arrays as .npz, or its table as CSV",
+    b"ARROW1": "an Arrow (Feather) table; write it as Parquet or CSV",
+    b"SQLite format 3": "an SQLite database; export its table as CSV",
+    b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": "a file of Microsoft Office; save it as CSV or text",
+    b"%PDF-": "a PDF; save its text as a text file",
+    b"{\\rtf": "rich text (RTF); save it as plain text",
     b"\xff\xfe\x00\x00": "UTF-32 text; convert it: iconv -f UTF-32 -t UTF-8",
 }
+WORKBOOKS = (".xlsx", ".xlsm", ".ods")  # zip archives that people take for tables
 DAMAGED_GZIP = (gzip.BadGzipFile, EOFError, zlib.error)
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -118,6 +127,28 @@ def read_bytes(path: FilePath, *, text: bool = True) -> bytes:
     return content.removeprefix(BYTE_ORDER_MARK)
 
 
+def peek_text(path: FilePath) -> str:
+    """The beginning of a text, up to some thousand characters; nothing of it is used up.
+
+    "" where standard input is a terminal: nobody has typed anything yet."""
+    if os.fspath(path) != "-":
+        with open_bytes(path) as stream:
+            try:
+                head = stream.peek(PEEKED)
+            except (*DAMAGED_GZIP, OSError):  # the reader says so
+                return ""
+    elif sys.stdin.isatty():
+        return ""
+    else:
+        head = cast(ByteStream, sys.stdin.buffer).peek(PEEKED)
+        if head.startswith(GZIP):
+            with suppress(zlib.error):
+                head = zlib.decompressobj(wbits=31).decompress(head, PEEKED)
+        if head.startswith(UTF16_MARKS):
+            return head.decode("utf-16", errors="ignore")
+    return head.removeprefix(BYTE_ORDER_MARK).decode(errors="ignore")
+
+
 def unpack(stream: IO[bytes], unpacked: tempfile.SpooledTemporaryFile, path: FilePath) -> None:
     """Copies the content of a gzip stream, at most LARGEST_UNPACKED bytes."""
     size = 0
@@ -153,12 +184,55 @@ def decompress(stream: ByteStream, path: FilePath, text: bool) -> ByteStream:
     except OSError as error:
         raise InputError(f"{display_path(path)}: cannot be read: {error.strerror}") from None
     refuse_archives(head, path)
-    if text and head.startswith(UTF16_MARKS):
+    if not text:
+        return stream
+    utf16 = head.startswith(UTF16_MARKS)
+    if utf16:
         # a BufferedReader has peek() and readline() on top of the raw stream's readinto()
-        return cast(ByteStream, io.BufferedReader(Utf16AsUtf8(stream, path)))
-    if text:
+        stream = cast(ByteStream, io.BufferedReader(Utf16AsUtf8(stream, path)))
+        head = stream.peek(4096)[:4096]
+    else:
         refuse_utf16(head, path)
+    # after the head of a file a line feed may come; of a pipe the head alone can tell
+    if has_lone_returns(head) and (utf16 or os.fspath(path) == "-" or not has_line_feeds(path)):
+        return cast(ByteStream, io.BufferedReader(ReturnsAsLineFeeds(stream, path)))
     return stream
+
+
+def has_lone_returns(head: bytes) -> bool:
+    r"""Whether the beginning of a text has \r and no \n: old Macintosh text, or Excel's for it."""
+    return b"\n" not in head and b"\r" in head[:-1]
+
+
+def has_line_feeds(path: FilePath) -> bool:
+    """Whether there is a line feed anywhere in a file, gzipped or not."""
+    with open_file(path) as file:
+        packed = file.read(len(GZIP)) == GZIP
+        file.seek(0)
+        stream = gzip.GzipFile(fileobj=file, mode="rb") if packed else file
+        try:
+            while block := stream.read(BLOCK):
+                if b"\n" in block:
+                    return True
+        except (*DAMAGED_GZIP, OSError):  # the reader of the lines says so
+            return True
+    return False
+
+
+class ReturnsAsLineFeeds(io.RawIOBase):
+    r"""A stream of text whose lines end in \r alone, with \n in its place."""
+
+    def __init__(self, stream: ByteStream, path: FilePath):
+        super().__init__()
+        self.stream, self.path = stream, path
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        block = self.stream.read(min(len(buffer), TEXT_BLOCK)).replace(b"\r", b"\n")
+        buffer[: len(block)] = block
+        return len(block)
 
 
 class Utf16AsUtf8(io.RawIOBase):
@@ -175,7 +249,7 @@ class Utf16AsUtf8(io.RawIOBase):
     def readinto(self, buffer: Any) -> int:
         ended = False
         while not (self.rest or ended):
-            block = self.stream.read(UTF16_BLOCK)
+            block = self.stream.read(TEXT_BLOCK)
             ended = not block
             try:
                 self.rest = self.decoder.decode(block, final=ended).encode()
@@ -191,8 +265,13 @@ class Utf16AsUtf8(io.RawIOBase):
 
 def refuse_archives(head: bytes, path: FilePath) -> None:
     """InputError for files that begin with the bytes of another format."""
+    name = os.fspath(path).lower()
     for start, what in NOT_TEXT.items():
         if head.startswith(start):
+            if name.endswith(WORKBOOKS):
+                what = "a workbook of a spreadsheet; save it as CSV (UTF-8)"
+            elif name.endswith((".npz", ".pt", ".pth")) and start == b"PK\x03\x04":
+                what = "an archive of arrays, not text"
             raise InputError(f"{display_path(path)}: looks like {what}")
 
 

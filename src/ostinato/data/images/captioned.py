@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from ostinato.data.files.columns import Row
 from ostinato.data.files.lines import iterate_lines
 from ostinato.data.files.npz import is_npz
+from ostinato.data.files.printed_list import parse_printed_list
 from ostinato.data.files.streams import FilePath
 from ostinato.data.files.table import begins_as_table, is_table, read_table
 from ostinato.data.files.wording import display_path, quote
@@ -16,6 +18,8 @@ from ostinato.data.images.images import is_image
 from ostinato.data.images.picture import Picture
 from ostinato.data.images.picture_arrays import read_picture_arrays
 from ostinato.errors import InputError
+
+CAPTION_KEYS = ("caption", "raw", "text", "sentence")  # of an object that is a caption
 
 
 def read_captioned(
@@ -30,7 +34,8 @@ def read_captioned(
 
     They come in the order of their first captions. A table has columns image (a path from the
     table's own folder, or a name among `features`) and caption, or captions, a list; COCO's JSON
-    has images and annotations; an .npz has one of the arrays
+    has images and annotations; another object has the captions of each image by its name; an .npz
+    has one of the arrays
 
         images    [N, H, W, 3], [N, H, W] of 0 to 255
         features  [N, D], or of regions [N, R, D]
@@ -109,20 +114,31 @@ def read_rows(
 
 
 def row_captions(row: Row) -> tuple[str, ...]:
-    """The captions of a row: a text, or a list of texts, those that are not blank."""
+    """The captions of a row: a text, or a list of texts, those that are not blank.
+
+    Lists are also read as Python prints them, and of objects with a text each, as COCO's."""
     value = row.values["caption"]
+    if isinstance(value, str):
+        value = parse_printed_list(value)
     if isinstance(value, list):
-        wrong = next((each for each in value if not isinstance(each, str)), "")
+        texts = [read_caption(each) for each in value]
+        wrong = next((one for one, text in zip(value, texts, strict=True) if text is None), "")
         if wrong != "":
             what = "null" if wrong is None else quote(wrong, 40)
             raise InputError(
                 f"{display_path(row.file)}:{row.line}: 'captions' must be a list of texts; "
                 f"one is {what}"
             )
-        texts = value
     else:
         texts = [row.text("caption")]
-    return tuple(" ".join(text.split()) for text in texts if text.strip())
+    return tuple(" ".join(text.split()) for text in texts if text and text.strip())
+
+
+def read_caption(value: Any) -> str | None:
+    """A caption of a list: a text, or the text of an object; None for anything else."""
+    if isinstance(value, dict):
+        value = next((value[key] for key in CAPTION_KEYS if key in value), None)
+    return value if isinstance(value, str) else None
 
 
 def read_images(

@@ -4,7 +4,7 @@
      "annotations": [{"image_id": 7, "caption": "a cat"}, {"image_id": 7, "caption": "it sleeps"}]}
 
 Karpathy's splits, {"images": [{"filename": "a.jpg", "sentences": [{"raw": "a cat"}]}]}, are read,
-too."""
+too, and {"a.jpg": ["a cat", "it sleeps"]}."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from typing import Any
 from ostinato.data.files.json_lines import parse_json
 from ostinato.data.files.streams import FilePath, open_bytes, read_bytes
 from ostinato.data.files.wording import display_path, quote
+from ostinato.data.images.images import is_image
 from ostinato.errors import InputError
 
 Coco = dict[str, Any]
@@ -36,6 +37,8 @@ def load_coco(file: FilePath) -> Coco | None:
     except UnicodeDecodeError:
         return None  # the reader of lines says where
     value = parse_json(text, display_path(file))
+    if isinstance(value, dict) and value and all(map(is_image, value)):
+        return {"images": [{"file_name": name, "sentences": value[name]} for name in value]}
     return value if isinstance(value, dict) and isinstance(value.get("images"), list) else None
 
 
@@ -65,16 +68,18 @@ def coco_images(coco: Coco, file: FilePath) -> Iterator[tuple[str, tuple[str, ..
         if not isinstance(key, (int, str)):
             raise InputError(f"{where}: 'id' must be a number or a text")
         folder = image.get("filepath")
+        key = str(key)  # some write the ids of one list as texts
         images.append((f"{folder}/{name}" if isinstance(folder, str) else name, key, where))
         captions[key] = [
-            read_text(sentence, "raw", where) for sentence in read_list(image, "sentences", where)
+            sentence if isinstance(sentence, str) else read_text(sentence, "raw", where)
+            for sentence in read_list(image, "sentences", where)
         ]
     for number, annotation in enumerate(read_list(coco, "annotations", path), start=1):
         where = f"{path}: annotation {number}"
         key = annotation.get("image_id") if isinstance(annotation, dict) else None
-        if not isinstance(key, (int, str)) or key not in captions:
+        if not isinstance(key, (int, str)) or str(key) not in captions:
             raise InputError(f"{where}: 'image_id' {quote(key)} is not the id of an image")
-        captions[key].append(read_text(annotation, "caption", where))
+        captions[str(key)].append(read_text(annotation, "caption", where))
     for name, key, where in images:
         texts = (" ".join(text.split()) for text in captions[key])
         yield name, tuple(text for text in texts if text), where
@@ -83,6 +88,7 @@ def coco_images(coco: Coco, file: FilePath) -> Iterator[tuple[str, tuple[str, ..
 def read_list(value: Coco, key: str, where: str) -> list[Any]:
     """A list of an object, [] if it has none; InputError for another value."""
     found = value.get(key, [])
+    found = [found] if isinstance(found, str) else found
     if not isinstance(found, list):
         raise InputError(f"{where}: {key!r} must be a list")
     return found

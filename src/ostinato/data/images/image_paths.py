@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -13,6 +14,9 @@ from ostinato.data.images.images import split_part
 from ostinato.errors import InputError, option_name
 
 Features = Mapping[str, np.ndarray]  # of named images
+
+
+NUMBERED = re.compile(r"(.+)#[0-9]{1,2}")  # an image, and which of its captions
 
 
 def find_image(
@@ -29,6 +33,9 @@ def find_image(
         missing = not Path(path).is_file()
     except (OSError, ValueError) as error:  # a name of thousands of characters, or with a zero
         raise InputError(f"{where}: {cannot_open(path[:200], error)}") from None
+    numbered = NUMBERED.fullmatch(name)
+    if missing and numbered:  # Flickr8k's list has a line a caption: a.jpg#0
+        return find_image(numbered[1], file, where, features, folder)
     if missing:
         remedy = "" if folder else f"; another folder of images: {option_name('image_folder')}"
         raise InputError(f"{where}: {cannot_open(path, FileNotFoundError())}{remedy}")
@@ -37,7 +44,8 @@ def find_image(
 
 def find_features(name: str, features: Features, where: str) -> np.ndarray:
     """An image's features by its name, or by the last part of its path."""
-    for each in (name, Path(name).name, Path(name).stem):
+    bare = NUMBERED.sub(r"\1", name)
+    for each in (name, bare, Path(bare).name, Path(bare).stem):
         if each in features:
             return features[each]
     raise InputError(

@@ -136,7 +136,8 @@ def decode_stream(stream: IO[bytes], name: str, size: int | None = None) -> Imag
         raise InputError(too_large(name)) from None
     except module.UnidentifiedImageError:
         raise InputError(
-            f"{name}: not a picture that Pillow can read; is it damaged, or another kind of file?"
+            f"{name}: not a picture that Pillow can read; is it damaged, or another kind of file? "
+            "copy it again, or remove it"
         ) from None
     except Exception as error:  # Pillow's decoders raise what a damaged file leads them to
         raise InputError(

@@ -8,7 +8,14 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ostinato.data.files.npz import is_npz, list_arrays, load_arrays, name_labels
+from ostinato.data.files.npz import (
+    flatten_labels,
+    is_npz,
+    list_arrays,
+    load_arrays,
+    name_labels,
+    put_channels_last,
+)
 from ostinato.data.files.streams import FilePath
 from ostinato.data.files.wording import display_path
 from ostinato.data.images.images import import_pillow, open_image
@@ -64,7 +71,7 @@ def read_image_arrays(
         InputError: Another shape, labels that do not fit, pixels that are not finite.
     """
     arrays = load_arrays(file, (IMAGES, "y", "labels"), training=training)
-    images, name = arrays[IMAGES], display_path(file)
+    images, name = put_channels_last(arrays[IMAGES], file, axes=4), display_path(file)
     if images.dtype.kind not in "fiub" or images.ndim not in (3, 4):
         raise InputError(
             f"{name}: images must be numbers [N, H, W] or [N, H, W, C]; got {images.dtype} of "
@@ -72,11 +79,10 @@ def read_image_arrays(
         )
     labels = [""] * len(images)
     if "y" in arrays:
-        if arrays["y"].shape != (len(images),):
-            raise InputError(
-                f"{name}: {len(images):,} images, but y has shape {list(arrays['y'].shape)}"
-            )
-        labels = name_labels(arrays["y"], arrays.get("labels"), file)
+        y = flatten_labels(arrays["y"], len(images), file)
+        if y.shape != (len(images),):
+            raise InputError(f"{name}: {len(images):,} images, but y has shape {list(y.shape)}")
+        labels = name_labels(y, arrays.get("labels"), file)
     for number, (image, label) in enumerate(zip(images, labels, strict=True), start=1):
         where = f"{name}: image {number}"
         yield as_image(image, where), label, where

@@ -6,7 +6,13 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from ostinato.data.files.npz import list_arrays, load_arrays, split_series, trim_padding
+from ostinato.data.files.npz import (
+    list_arrays,
+    load_arrays,
+    put_channels_last,
+    split_series,
+    trim_padding,
+)
 from ostinato.data.files.streams import FilePath
 from ostinato.data.files.wording import display_path
 from ostinato.data.images.picture import Picture
@@ -67,6 +73,11 @@ def check_arrays(
             f"{display_path(file)}: {kind} must be numbers [N, ...]; "
             f"got {values.dtype} of shape {list(values.shape)}"
         )
+    if kind == "images":
+        values = put_channels_last(values, file, axes=4)
+    elif kind == "frames":
+        concatenated = "lengths" in arrays and arrays["lengths"].size != len(values)
+        values = put_channels_last(values, file, axes=4 if concatenated else 5)
     rows = (
         split_series(values, arrays.get("lengths"), file, name=kind)
         if kind != "images"

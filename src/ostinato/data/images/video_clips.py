@@ -9,10 +9,12 @@ import numpy as np
 
 from ostinato.data.files.lines import iterate_lines
 from ostinato.data.files.npz import (
+    flatten_labels,
     is_npz,
     list_arrays,
     load_arrays,
     name_labels,
+    put_channels_last,
     split_series,
     trim_padding,
 )
@@ -71,6 +73,8 @@ def read_clips(file: FilePath, *, training: bool = False) -> Iterator[Clip]:
             f"{display_path(file)}: {held[0]} must be numbers [N, T, ...]; "
             f"got {values.dtype} of shape {list(values.shape)}"
         )
+    concatenated = "lengths" in arrays and arrays["lengths"].size != len(values)
+    values = put_channels_last(values, file, axes=4 if concatenated else 5)
     clips = split_series(values, arrays.get("lengths"), file, name=held[0])
     if "lengths" not in arrays:
         clips = trim_padding(clips, file)
@@ -146,6 +150,8 @@ def read_labels(
     if "y" not in arrays:
         return [""] * len(lengths)
     y, names = arrays["y"], next((arrays[name] for name in NAMES if name in arrays), None)
+    if y.ndim == 2 and y.shape[1] != max(lengths, default=0):
+        y = flatten_labels(y, len(lengths), file)
     if y.shape == (len(lengths),):
         return name_labels(y, names, file)
     if y.ndim == 2 and len(y) == len(lengths) and y.shape[1] >= max(lengths, default=0):

@@ -135,7 +135,9 @@ class Reading:
 
     def read_abc(self, text: str, name: str) -> Iterator[Tune]:
         """The tunes of an ABC file; those that do not parse go into `left_out`."""
-        for first, lines in split_tunes(text.replace("\r\n", "\n").split("\n")):
+        text = text.replace("\r\n", "\n")
+        end = "\n" if "\n" in text else "\r"  # alone, as the old Macintosh wrote
+        for first, lines in split_tunes(text.split(end)):
             title = next((line[2:].strip() for line in lines if line.startswith("T:")), lines[0])
             try:
                 read = read_tune(lines, first, repeats=self.repeats)

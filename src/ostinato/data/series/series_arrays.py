@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from ostinato.data.files.npz import (
+    flatten_labels,
     list_arrays,
     load_arrays,
     name_labels,
@@ -96,7 +97,7 @@ def read_labels(arrays: dict[str, np.ndarray], number: int, file: FilePath) -> l
     """The label of each of `number` series, "" where the file has none."""
     if "y" not in arrays:
         return [""] * number
-    labels = arrays["y"]
+    labels = flatten_labels(arrays["y"], number, file)
     if labels.shape != (number,):
         raise InputError(
             f"{display_path(file)}: y has shape {labels.shape} for {number:,} series; "

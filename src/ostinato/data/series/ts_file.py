@@ -71,7 +71,8 @@ def read_header(lines: Iterator[tuple[int, str]], file: FilePath) -> dict[str, l
     header: dict[str, list[str]] = {}
     number = 0
     for number, line in lines:
-        if not line.strip() or line.startswith("#"):
+        line = line.strip()
+        if not line or line.startswith(("#", "%")):
             continue
         if not line.startswith("@"):
             raise InputError(

@@ -15,7 +15,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple, overload
 
-from ostinato.data.files.lines import not_utf8, refuse_old_line_ends, too_long
+from ostinato.data.files.lines import not_utf8, too_long
 from ostinato.data.files.streams import (
     BYTE_ORDER_MARK,
     DAMAGED_GZIP,
@@ -169,8 +169,6 @@ def read_pieces(path: FilePath, longest: int) -> Iterator[tuple[bytes, bool]]:
                 yield check_utf8(line, path, number, column), True
                 number, column, rest, size = number + 1, 0, b"", 0
                 continue
-            if number == 1:
-                refuse_old_line_ends(data, path)
             if len(data) >= longest:
                 end = find_boundary(data)
                 yield check_utf8(data[:end], path, number, column), False

@@ -10,7 +10,6 @@ Parquet    {"tokens": ["Oslo", "."], "ner_tags": [5, 0]}
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Sequence
 from itertools import chain, islice
 from typing import Any, NamedTuple
@@ -19,6 +18,7 @@ from ostinato.data.files.columns import ALIASES, Columns, Row
 from ostinato.data.files.csv import csv_rows, guess_delimiter, tsv_rows
 from ostinato.data.files.json_lines import json_rows
 from ostinato.data.files.parquet import parquet_objects
+from ostinato.data.files.printed_list import parse_printed_list
 from ostinato.data.files.streams import FilePath, open_binary
 from ostinato.data.files.table import kind_by_name
 from ostinato.data.files.wording import display_path, quote
@@ -28,11 +28,6 @@ from ostinato.notices import notify
 
 LOOKED_AT = 100  # rows, to see whether they are words or sentences
 LONGEST = 1000  # words of a sentence, of a table without anything that separates sentences
-# a list as Python prints it, of texts or (tags alone) of whole numbers, and its items
-TEXT, NUMBER = r"""(?:'[^']*'|"[^"]*")""", r"-?\d+"
-PRINTED_LIST = re.compile(rf"\[\s*{TEXT}(?:[,\s]+{TEXT})*\s*\]")
-PRINTED_NUMBERS = re.compile(rf"\[\s*{NUMBER}(?:[,\s]+{NUMBER})*\s*\]")
-ITEM = re.compile(r"""'([^']*)'|"([^"]*)"|(-?\d+)""")
 IGNORED = "-100"  # Hugging Face's tag for a subword that counts for nothing
 
 
@@ -139,16 +134,9 @@ def read_token_table(
 
 
 def read_printed_lists(values: dict[str, Any]) -> dict[str, Any]:
-    """The values of a row, texts that Python has printed of lists as these lists.
-
-    pandas writes them so into a CSV: "['O', 'B-LOC']", and of NumPy's arrays "['O' 'B-LOC']".
-    """
+    """The values of a row, texts that Python has printed of lists as these lists."""
     return {
-        name: [one or other or number for one, other, number in ITEM.findall(value[1:-1])]
-        if isinstance(value, str)
-        and value.startswith("[")
-        and (PRINTED_LIST.fullmatch(value) or (name == "tag" and PRINTED_NUMBERS.fullmatch(value)))
-        else value
+        name: parse_printed_list(value, numbers=name == "tag") if isinstance(value, str) else value
         for name, value in values.items()
     }
 

@@ -58,6 +58,9 @@ class ClassificationPreprocessing(Preprocessing):
     def fit(
         cls, options: ClassificationOptions, records: Sequence[Labelled]
     ) -> tuple[ClassificationOptions, Self]:
+        if options.label_separator is None and any(record.several for record in records):
+            notify("several labels a line: each is learned by itself, and there may be none")
+            options = replace(options, label_separator=" ")
         given = [split_labels(record.label, options.label_separator) for record in records]
         names = {label for labels in given for label in labels}
         if len(names) < 2 and not options.several_labels:

@@ -14,7 +14,7 @@ from ostinato.data.images.labelled_images import as_image, read_pixels
 from ostinato.data.labelled import Labelled, kind_of, read_labelled, read_unlabelled
 from ostinato.data.series.labelled_series import as_series, parse_series
 from ostinato.errors import InputError, option_name
-from ostinato.notices import NoticeList, notify
+from ostinato.notices import notify
 from ostinato.tasks.classification.inputs import Inputs, require_array
 from ostinato.tasks.reader import Reader
 from ostinato.tasks.shared.label_counts import is_grade, split_labels
@@ -33,7 +33,7 @@ class ClassificationReader(Reader):
             label_column=self.options.label_column,
             known=() if self.preprocessing is None else self.preprocessing.labels.tokens,
             unlabelled=self.options.several_labels,
-            notices=NoticeList(),
+            separator=self.options.label_separator,
             training=training,
             time_axis=self.options.time_axis,
         )
@@ -94,6 +94,8 @@ class ClassificationReader(Reader):
             for record in read_unlabelled(
                 [file],
                 text_column=self.options.text_column,
+                label_column=self.options.label_column,
+                known=self.preprocessing.labels.tokens,
                 rows_of_numbers=not self.preprocessing.reads_text,
                 time_axis=self.options.time_axis,
             ):
