@@ -232,6 +232,27 @@ READERS = [
         text('{"source": "a\\u00e9", "n": [1, 2.5e3, {"x": null}]}\n{"source": "b", "n": -3}\n'),
         lambda p: every(row.text("source") for row in read_table(p, ("source",))),
     ),
+    Fuzzed(
+        "json array",
+        "a.json",
+        text('[{"text": "a", "label": 1},\n {"text": "b", "label": 2}]\n'),
+        lambda p: read_labelled([p]),
+    ),
+    Fuzzed(
+        "fasttext",
+        "a.txt",
+        text("__label__a a film\n__label__b no\n"),
+        lambda p: read_labelled([p]),
+    ),
+    Fuzzed(
+        "row a series",
+        "a.csv",
+        text("label,a,b,c\n1,2,3,4\n2,3,?,5\n"),
+        lambda p: read_labelled([p]),
+    ),
+    Fuzzed(
+        "arff", "a.arff", text("@data\n1,2,?,a\n'1,2\\n3,4',b\n"), lambda p: every(read_series(p))
+    ),
     Fuzzed("parquet", "a.parquet", parquet, lambda p: every(read_table(p, ("text", "label")))),
     Fuzzed("parquet.gz", "a.parquet.gz", packed(parquet), lambda p: read_labelled([p])),
     Fuzzed("pairs", "a.tsv", text(PAIRS), lambda p: read_pairs([p], notices=[])),

@@ -242,7 +242,7 @@ def test_folders_of_classes(tmp_path):
     assert [record.label for record in found] == ["cat", "cat", "dog"]
     assert notices == [
         f"{tmp_path}: read is its folder train",
-        f"{tmp_path}/train: 1 file that are no pictures left out",
+        f"{tmp_path}/train: 1 file that is no picture left out",
     ]
     assert len(list(read_unlabelled([tmp_path]))) == 1
     two = [tmp_path / "train/cat", tmp_path / "train/dog"]
@@ -359,3 +359,34 @@ def test_few_names_of_peaks(tmp_path, name, labels, one):
     with collect_notices() as notices:
         found = [line.segment.label for line in read_bed(path)]
     assert found == (["segment"] * len(labels) if one else labels) and len(notices) == one
+
+
+ARFF = "% made\n@RELATION 'Gun'\n@attribute att0 numeric\n@attribute target {1,2}\n\n@DATA\n"
+
+
+def test_arff(tmp_path):
+    path = tmp_path / "Gun_TRAIN.arff"
+    path.write_text(ARFF + "0.5,1,2.5,?,1\n% in between\n1,2,3,4,2\n")
+    first, second = read_labelled([path])
+    assert first.inputs.tolist() == [[0.5], [1], [2.5]] and (first.label, second.label) == (
+        "1",
+        "2",
+    )
+    path.write_text(ARFF + "'1,2,3\\n4,5,6',a\n\"1,2\\n3,4\",b\n")
+    first, second = read_labelled([path])
+    assert first.inputs.tolist() == [[1, 4], [2, 5], [3, 6]] and second.label == "b"
+    for data, message in [
+        ("'1,2\\n4,5',a\n1,2,b\n", "arff:8: 1 dimension of 2 steps; all series need as many"),
+        ("'1,2\\n4',a\n", "arff:7: 2 dimensions of 2 and 1 steps; all series"),
+        ("a\n", "arff:7: a label without a series"),
+        ("1,x,b\n", "arff:7: dimension 1, step 2: 'x' is not a finite number"),
+    ]:
+        path.write_text(ARFF + data)
+        with pytest.raises(InputError, match=message):
+            read_labelled([path])
+    path.write_text(ARFF.replace("@DATA", "@attribute x numeric"))
+    with pytest.raises(InputError, match="arff:6: no @data line; is it an .arff file?"):
+        read_labelled([path])
+    path.write_text("1,2,3\n")
+    with pytest.raises(InputError, match="arff:1: expected a line such as @attribute; got '1,2,3'"):
+        read_labelled([path])

@@ -10,7 +10,7 @@ import numpy as np
 from ostinato.data.files.array_names import ORDER, PART_OF
 from ostinato.data.files.lines import iterate_lines
 from ostinato.data.files.streams import FilePath
-from ostinato.data.files.wording import display_path, pluralise
+from ostinato.data.files.wording import display_path
 from ostinato.data.images.images import is_image
 from ostinato.data.images.labelled_images import read_pixels
 from ostinato.errors import InputError
@@ -70,10 +70,16 @@ def read_class_folder(folder: Path) -> Iterator[Found]:
     pictures = any(is_image(file) for group in (direct, *files.values()) for file in group)
     if pictures:
         files = files or {folder: direct}
+        for path, group in files.items():
+            if group and not any(map(is_image, group)):
+                raise InputError(
+                    f"{display_path(folder)}: texts and images cannot be mixed; "
+                    f"there is no picture in {path.name}"
+                )
         other = sum(not is_image(file) for group in files.values() for file in group)
         if other:
-            what = pluralise("file", other)
-            notify(f"{display_path(folder)}: {other:,} {what} that are no pictures left out")
+            what = "file that is no picture" if other == 1 else "files that are no pictures"
+            notify(f"{display_path(folder)}: {other:,} {what} left out")
     for path, group in files.items():
         for file in group:
             if is_image(file):

@@ -70,7 +70,7 @@ def read_labelled(
         a folder                            of one folder a class with an image a file
         lines __label__good a fine film     as fastText reads them, of one label or several
         .npz with an array `images`         images [N, H, W] or [N, H, W, C], and labels y
-        .ts, .npz, UCR's NAME_TRAIN.tsv     series of numbers
+        .ts, .arff, .npz, NAME_TRAIN.tsv    series of numbers
         CSV with columns id, time, values   series of numbers, a row a step
           and label
         a folder of CSV files, a series     in one folder a class, or beside labels.csv with columns
