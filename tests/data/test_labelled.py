@@ -8,6 +8,7 @@ from ostinato.data.files.wording import format_counts
 from ostinato.data.labelled import Labelled, read_labelled, read_unlabelled
 from ostinato.data.labelled_table import labels_come_first
 from ostinato.errors import InputError
+from ostinato.notices import collect_notices
 
 EXPECTED = [("a fine film", "good"), ("a dull one", "bad"), ("fine", "good")]
 ROWS = "".join(f"{text}\t{label}\n" for text, label in EXPECTED)
@@ -124,11 +125,12 @@ def test_a_file_a_class(tmp_path):
 
 
 def test_labels_before_texts_are_seen_where_that_is_sure(tmp_path):
-    path, notices = tmp_path / "a.tsv", []
+    path = tmp_path / "a.tsv"
     path.write_text(
         "".join(f"{'ham' if n % 2 else 'spam'}\tmessage number {n}\n" for n in range(20))
     )
-    assert pairs(read_labelled([path], notices=notices))[0] == ("message number 0", "spam")
+    with collect_notices() as notices:
+        assert pairs(read_labelled([path]))[0] == ("message number 0", "spam")
     assert notices == [f"{path}: read as label, text: its first column has the labels"]
     assert labels_come_first(["ham"], ["hello there"], known=["ham", "spam"])
     assert not labels_come_first(["hello there"], ["ham"], known=["ham", "spam"])
@@ -162,7 +164,7 @@ def test_counted():
         (
             "a.tsv",
             "text\tgenre\tyear\nx\ty\tz\n",
-            r"a\.tsv:1: no column 'label' or 'tag' among 'text', 'genre', 'year'",
+            r"a\.tsv:1: no column 'label' or 'tag' or .* among 'text', 'genre', 'year'",
         ),
         ("a.csv", "text,text,label\na,b,c\n", r"a\.csv:1: the column 'text' appears twice"),
         ("a.csv", 'text,label\n"open,x\n', r"a\.csv:2: a quote opened here is not closed"),

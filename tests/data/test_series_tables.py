@@ -7,6 +7,7 @@ import pytest
 
 from ostinato.data.labelled import read_labelled, read_unlabelled
 from ostinato.errors import InputError
+from ostinato.notices import collect_notices
 
 LONG = """id,time,speed,turn,label
 b,2,1.5,0,walk
@@ -107,8 +108,8 @@ def test_a_header_in_any_language_is_unlike_the_rest(tmp_path):
     path = tmp_path / "kommentare.tsv"
     rows = "".join(f"sehr gut {each}\tja\nsehr schlecht {each}\tnein\n" for each in range(5))
     path.write_text(f"Kommentar\tUrteil\n{rows}")
-    notices: list[str] = []
-    records = read_labelled([path], notices=notices)
+    with collect_notices() as notices:
+        records = read_labelled([path])
     assert len(records) == 10 and {each.label for each in records} == {"ja", "nein"}
     assert "'Kommentar' and 'Urteil', is taken for its header" in notices[0]
     path.write_text(f"ganz gut\tja\n{rows}")

@@ -101,6 +101,7 @@ def without_header(
     if not named and first_column_is_label(rows, said, known):
         notify(f"{name}: read as label, text: its first column has the labels")
         rows = [turn_round(row) for row in rows]
+        said = [each for each in said if each not in read_as_data]
     if read_as_data and first_is_header([row.label for row in rows], known):
         text, label = quote(rows[0].text, 30), quote(rows[0].label, 30)
         why = "the model knows all other labels" if known else "no other line has this label"
