@@ -247,11 +247,11 @@ READERS = [
     Fuzzed(
         "row a series",
         "a.csv",
-        text("label,a,b,c\n1,2,3,4\n2,3,?,5\n"),
+        text("label,a,b,c\n1,2,3,4\n2,3,5,?\n"),
         lambda p: read_labelled([p]),
     ),
     Fuzzed(
-        "arff", "a.arff", text("@data\n1,2,?,a\n'1,2\\n3,4',b\n"), lambda p: every(read_series(p))
+        "arff", "a.arff", text("@data\n'1,2,?',a\n'1,2,3',b\n"), lambda p: every(read_series(p))
     ),
     Fuzzed("parquet", "a.parquet", parquet, lambda p: every(read_table(p, ("text", "label")))),
     Fuzzed("parquet.gz", "a.parquet.gz", packed(parquet), lambda p: read_labelled([p])),
