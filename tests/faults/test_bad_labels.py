@@ -93,7 +93,7 @@ ROWS = [
     ("no examples", text("text\tlabel\n"), f"{TRAIN} bad.tsv", "bad.tsv: no examples (0 lines)"),
     (
         "no such column",
-        text("review,stars\nx,1\n", "bad.csv"),
+        text("remarks,stars\nx,1\n", "bad.csv"),
         f"{TRAIN} bad.csv",
         "bad.csv:1: no column 'text' or 'sentence'",
     ),
