@@ -107,7 +107,7 @@ ROWS = [
         "no grades",
         text("x\tgood\ny\t3\n"),
         f"{TRAIN} bad.tsv --ordinal",
-        "bad.tsv:1: the label 'good' is no number; --ordinal needs",
+        "bad.tsv:1: the label 'good' is not a number; --ordinal needs",
     ),
     (
         "a dev set of another kind",
@@ -153,7 +153,7 @@ ROWS = [
         "bad.npz: series 3, step 2, dimension 2: inf is not a finite number",
     ),
     (
-        "a label that is no number",
+        "a label that is not a number",
         npz(X=NUMBERS, y=np.where(LABELS > 0, np.nan, 1)),
         f"{TRAIN} bad.npz",
         "bad.npz: y: the label at [2] is nan; label it or remove its series",
@@ -237,7 +237,7 @@ ROWS = [
         "an empty separator",
         text(""),
         f"{TRAIN} train.tsv --label-separator=",
-        "--label-separator must be a character or more",
+        "--label-separator must be at least one character",
     ),
     (
         "nothing to freeze",

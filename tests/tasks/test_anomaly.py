@@ -117,7 +117,7 @@ def test_labels_as_windows(model, files, tmp_path, capsys):
         ("[]", "not a file of windows"),
         ('{"disk.csv": []}', "has windows of disk, ..., but of none of the series (cpu)"),
         ('{"cpu.csv": [["2025-01-01 10:00", "2025-01-01 11:00"]]}', "is not in series 'cpu'"),
-        ('{"cpu.csv": [["soon", "later"]]}', "'soon' is no time stamp"),
+        ('{"cpu.csv": [["soon", "later"]]}', "'soon' is not a time stamp"),
     ):
         (tmp_path / "windows.json").write_text(content)
         assert main(["evaluate", run, str(tmp_path / "cpu.csv"), *flags]) == 2

@@ -265,12 +265,12 @@ class GenomePredictor(Predictor):
         if self.preprocessing.per_base:
             missing = next((record for record in records if record.segments is None), None)
             if missing is not None:
-                raise InputError(f"{missing.where}: no labels whose probability could be told")
+                raise InputError(f"{missing.where}: no labels to compute the probability of")
             answers = self.label_bases(network, records)
             return [answer.region.log_probability for answer in answers]
         missing = next((record for record in records if not record.label), None)
         if missing is not None:
-            raise InputError(f"{missing.where}: no label whose probability could be told")
+            raise InputError(f"{missing.where}: no label to compute the probability of")
         return [
             log_probability(answer.probabilities, [record.label], several=False)
             for record, answer in zip(records, self.label_sequences(network, records), strict=True)

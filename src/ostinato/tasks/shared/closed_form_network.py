@@ -20,5 +20,5 @@ class ClosedFormNetwork(Protocol):
 def put_parameters(network: nn.Module, *parameters: np.ndarray) -> None:
     """Copies the result of a solver into a closed-form model."""
     if not isinstance(network, ClosedFormNetwork):
-        raise TypeError(f"a {type(network).__name__} is no closed-form model")
+        raise TypeError(f"a {type(network).__name__} is not a closed-form model")
     network.put(*parameters)

@@ -75,7 +75,7 @@ class Streamer(ABC):
         return flatten_state(state)
 
     def from_tensors(self, tensors: dict[str, Tensor]) -> State:
-        """The inverse of `to_tensors`. Raises InputError for what is no state of the model."""
+        """The inverse of `to_tensors`. Raises InputError for what is not a state of the model."""
         return restore_state(tensors, self.start())
 
     def feed_all(self, items: Sequence[Any], states: Sequence[State]) -> list[tuple[Any, State]]:

@@ -124,5 +124,5 @@ def combine(networks: Sequence[Tagger | ClosedFormTagger]) -> TaggerEnsemble:
 def require_tagger(network: nn.Module) -> Tagger | TaggerEnsemble:
     """The network, which this task has built as a tagger."""
     if not isinstance(network, Tagger | TaggerEnsemble):
-        raise TypeError(f"a {type(network).__name__} is no tagger")
+        raise TypeError(f"a {type(network).__name__} is not a tagger")
     return network

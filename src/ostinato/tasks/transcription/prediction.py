@@ -174,7 +174,7 @@ class TranscriptionPredictor(Predictor):
         values: list[float] = []
         for record in records:
             if not record.text:
-                raise InputError(f"{record.where}: no transcript whose probability could be told")
+                raise InputError(f"{record.where}: no transcript to compute the probability of")
         values = answer_in_batches(
             network,
             [self.preprocessing.encode(record) for record in records],

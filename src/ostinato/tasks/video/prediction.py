@@ -145,7 +145,7 @@ class VideoPredictor(Predictor):
             names = labels_of(record)
             if not names:
                 raise InputError(
-                    f"{record.where or 'the input'}: no label whose probability could be told"
+                    f"{record.where or 'the input'}: no label to compute the probability of"
                 )
             rows = np.zeros(1)
             if all(name in labels for name in names):
