@@ -78,7 +78,7 @@ class TestShapes:
             "ostinato predict new",
         ):
             assert word in outcome.out
-        assert "no --dev: 4 training examples held back (seed 1, whatever --seed is)" in outcome.err
+        assert "no --dev: 4 training examples held out (seed 1, whatever --seed is)" in outcome.err
         assert "\x1b" not in outcome.out + outcome.err
 
     def test_evaluate_json(self, place, ostinato):

@@ -79,10 +79,10 @@ ROWS = [
         "bad.tsv: all 2 examples have the label 'y'; a classifier needs",
     ),
     (
-        "one class left when some are held back",
+        "one class left when some are held out",
         text("x\ty\nz\tw\n"),
         f"{TRAIN} bad.tsv",
-        "is left to learn from once a dev set is held back; give --dev",
+        "is left to learn from once a dev set is held out; give --dev",
     ),
     (
         "empty texts only",
@@ -129,10 +129,10 @@ ROWS = [
     ),
     ("blank lines only", text("\n \n\t\n"), f"{TRAIN} bad.tsv", "bad.tsv: no examples (0 lines)"),
     (
-        "nothing to hold back",
+        "nothing to hold out",
         text("x\ty\nx\tz\n"),
         f"{TRAIN} bad.tsv",
-        "bad.tsv: 2 examples, all alike: none can be held back; give --dev",
+        "bad.tsv: 2 examples, all alike: none can be held out; give --dev",
     ),
     (
         "a missing file",

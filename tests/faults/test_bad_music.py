@@ -158,7 +158,7 @@ ROWS = [
         "x",
         b"",
         "generate run --length 4 --output tune.mp3",
-        "tune.mp3: .mp3 is no kind of music file that can be written",
+        "tune.mp3: .mp3 is not a music format that can be written",
     ),
     (
         "a prompt that is no music",

@@ -134,7 +134,7 @@ def test_what_cannot_be_learned_from(tmp_path):
         reader.read([str(tmp_path / "short.csv")])
     (tmp_path / "short.csv").write_text("ds,y\n" + "".join(f"{t},{t}\n" for t in range(39)))
     records = reader.read([str(tmp_path / "short.csv")], training=True)
-    with pytest.raises(InputError, match="no series is long enough to hold its end back; give"):
+    with pytest.raises(InputError, match="no series is long enough to hold out its end; give"):
         reader.hold_out(records, number=0, seed=1)
     (tmp_path / "short.csv").write_text("ds,y\n" + "".join(f"{t},{t}\n" for t in range(40)))
     records = reader.read([str(tmp_path / "short.csv")], training=True)

@@ -56,8 +56,8 @@ def read_splits(config: RunConfig, task: Task) -> Splits:
         seed = config.seed if config.held_out_seed is None else config.held_out_seed
         least = ENOUGH_HELD_OUT if config.held_out_more else 1
         held_out = hold_out_dev_set(splits, task, seed, train, least)
-        notify(f"no --dev: {held_out} held back (seed {seed}, whatever --seed is)")
-    splits.tested_on = " ".join(map(display_path, test or dev)) or f"{held_out} held back"
+        notify(f"no --dev: {held_out} held out (seed {seed}, whatever --seed is)")
+    splits.tested_on = " ".join(map(display_path, test or dev)) or f"{held_out} held out"
     for name, records in [("--dev", splits.dev if dev else []), ("--test", splits.test)]:
         share = task.reader.overlap(records, splits.train)
         if share > OVERLAP_SHARE:

@@ -139,7 +139,7 @@ class AnomalyReader(Reader):
             )
         if not held:
             raise InputError(
-                "no series is long enough to hold its end back; give one of "
+                "no series is long enough to hold out its end; give one of "
                 f"{SHORTEST + 2 * WARM_UP} values, or {option_name('dev')}"
             )
         return trained, held

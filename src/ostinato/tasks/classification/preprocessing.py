@@ -71,7 +71,7 @@ class ClassificationPreprocessing(Preprocessing):
         names = {label for labels in given for label in labels}
         if len(names) < 2 and not options.several_labels:
             raise InputError(
-                f"only the label {min(names)!r} is left to learn from once a dev set is held back; "
+                f"only the label {min(names)!r} is left to learn from once a dev set is held out; "
                 f"give {option_name('dev')}, or more examples"
             )
         labels = Vocabulary(

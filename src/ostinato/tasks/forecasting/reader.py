@@ -222,7 +222,7 @@ class ForecastingReader(Reader):
             cuts.append(range(start, len(series) - horizon + 1, horizon))
         if not held:
             raise InputError(
-                f"no series is long enough to hold back its last {horizon} steps; give longer "
+                f"no series is long enough to hold out its last {horizon} steps; give longer "
                 f"ones, {option_name('dev')}, or a shorter {option_name('horizon')}"
             )
         whole = [range(len(each), len(each) + 1) for each in trained]
