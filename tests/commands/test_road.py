@@ -450,7 +450,7 @@ class TestInputs:
     def test_the_test_set_among_the_training_data_is_noticed(self, place, ostinato):
         outcome = ostinato(*TRAIN, "--dev", "train.src", "train.tgt", *TINY, "--out", "new")
         assert (
-            "--dev: 100% of it stands in the training data, too; its scores will flatter"
+            "--dev: 100% of it is also in the training data; its scores are too optimistic"
             in outcome.err
         )
 

@@ -1,4 +1,4 @@
-"""What melody says to files that it cannot learn from or go on with: exit status 2, one line,
+"""What melody says to files that it cannot learn from or continue: exit status 2, one line,
 nothing left behind.
 """
 

@@ -225,7 +225,7 @@ class TranscriptionPredictor(Predictor):
             notify(
                 f"{option_name('lm')}: its text contains {known:,} of the {len(records):,} "
                 "transcripts of the "
-                "test set; its scores will flatter"
+                "test set; its scores are too optimistic"
             )
 
     def count_quickly(
