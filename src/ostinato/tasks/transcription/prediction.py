@@ -60,9 +60,7 @@ class TranscriptionPredictor(Predictor):
     def stream(
         self, network: nn.Module, inputs: Iterator[Recording], *, ahead: int = 1
     ) -> Iterator[Transcript]:
-        """Yields a transcript for each recording; for a live one, a transcript for each line
-        spoken.
-        """
+        """Yields a transcript for each recording, or for each line spoken of a live one."""
         if self.options.streams and isinstance(network, Transcriber):
             for record in inputs:
                 yield from self.listen(network, record)
@@ -133,9 +131,7 @@ class TranscriptionPredictor(Predictor):
         return ""
 
     def listen(self, network: Transcriber, record: Recording) -> Iterator[Transcript]:
-        """Transcribes a recording incrementally; a live one shows its partial text on the
-        terminal.
-        """
+        """Transcribes a recording incrementally; shows the partial text of a live one."""
         live = LiveTranscription(network, self.decoder, name=record.name)
         if not isinstance(record.audio, LiveAudio):
             if not (isinstance(record.audio, str) and not record.audio):
@@ -174,14 +170,11 @@ class TranscriptionPredictor(Predictor):
             raise interrupt
 
     def log_probabilities(self, network: Any, records: Sequence[Recording]) -> list[float]:
-        """log P(transcript | recording) of each record; -inf for a transcript with unknown
-        labels.
-        """
-        values: list[float] = []
+        """log P(transcript | recording) of each record; -inf for unknown labels."""
         for record in records:
             if not record.text:
                 raise InputError(f"{record.where}: no transcript to compute the probability of")
-        values = answer_in_batches(
+        values: list[float] = answer_in_batches(
             network,
             [self.preprocessing.encode(record) for record in records],
             lambda batch: network.log_probabilities(batch).tolist(),
@@ -224,8 +217,7 @@ class TranscriptionPredictor(Predictor):
         if known:
             notify(
                 f"{option_name('lm')}: its text contains {known:,} of the {len(records):,} "
-                "transcripts of the "
-                "test set; its scores are too optimistic"
+                "transcripts of the test set; its scores are too optimistic"
             )
 
     def count_quickly(
@@ -266,9 +258,7 @@ class TranscriptionPredictor(Predictor):
     def pictures(
         self, records: Sequence[Recording], predictions: Sequence[Transcript]
     ) -> dict[str, Callable[[BinaryIO], object]]:
-        """Plots of the first recording with words: features with CTC's posteriors, and
-        attention.
-        """
+        """Plots of the first recording with words: features and CTC's posteriors, attention."""
         found: dict[str, Callable[[BinaryIO], object]] = {}
         step = self.preprocessing.seconds_per_frame
         for record, prediction in zip(records, predictions, strict=True):
