@@ -39,7 +39,7 @@ def why_not_step_by_step(network: nn.Module) -> str:
     for member in members_of(network):
         body = getattr(member, "body", None)
         if not isinstance(member, Classifier) or not isinstance(body, RecurrentBody):
-            return "the network is not a recurrent one alone"
+            return "the network is not a single recurrent one"
         if member.contextual is not None:
             return f"the language models of {option_name('embeddings')} read the whole text"
         if body.recurrent.directions == 2:
