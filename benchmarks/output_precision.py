@@ -4,7 +4,7 @@ without, side by side.
     python benchmarks/output_precision.py --data FOLDER      # 2 minutes on one core
 
 FOLDER as in multi30k.py. The same batches, the same seed; printed is the loss a token on
-batches held back, after every quarter.
+batches held out, after every quarter.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def read_arguments() -> argparse.Namespace:
 def losses(
     arguments: argparse.Namespace, precision: str, sizes: dict[str, int], batches: list
 ) -> list[dict[str, Any]]:
-    """The loss a token on the batches held back, after each quarter of the steps, and the
+    """The loss a token on the batches held out, after each quarter of the steps, and the
     seconds of training until then.
     """
     torch.manual_seed(1)

@@ -47,7 +47,7 @@ def english_to_french(path: str) -> dict[str, list[str]]:
 
 
 def parts_of_test(texts: dict[str, list[str]]) -> dict[str, str]:
-    """The sentences with the smallest checksums are held back: the same ones whatever else the
+    """The sentences with the smallest checksums are held out: the same ones whatever else the
     file holds.
     """
     ordered = iter(sorted(texts, key=lambda english: (zlib.crc32(english.encode()), english)))

@@ -17,7 +17,7 @@ _silent: ContextVar[bool] = ContextVar("silent", default=False)
 
 
 def notify(message: str) -> None:
-    """Tells the user something about the data that is no error."""
+    """Tells the user something about the data that is not an error."""
     if not _silent.get():
         LOGGER.warning("%s", message)
 

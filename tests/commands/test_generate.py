@@ -26,10 +26,11 @@ from ostinato.tasks.request import Piece, Request
         ({"beam": -1}, "--beam must be 0"),
         (
             {"beam": 2, "temperature": 0.5},
-            "--beam searches for the likeliest and draws nothing: leave out --temperature",
+            "--beam searches for the most probable text and does not sample: leave out "
+            "--temperature",
         ),
-        ({"beam": 2, "top_k": 5}, "--beam searches for the likeliest"),
-        ({"beam": 2, "top_p": 0.9}, "--beam searches for the likeliest"),
+        ({"beam": 2, "top_k": 5}, "--beam searches for the most probable text"),
+        ({"beam": 2, "top_p": 0.9}, "--beam searches for the most probable text"),
         ({"stop": ""}, "--stop must not be empty"),
         ({"samples": 10**12}, "samples must be at most 1,000,000"),
         ({"length": 10**12}, "length must be at most 1,000,000,000"),

@@ -300,7 +300,7 @@ def test_side_by_side(place, ostinato):
 def test_a_long_text_is_cut_and_said(tmp_path, monkeypatch):
     monkeypatch.setattr("ostinato.commands.inspect.STEPS", 50)
     (view,) = look("gates", run_of("language"), ["To be or not to be " * 20])
-    assert "The first 50 of 380 steps are looked at." in view.notes
+    assert "The first 50 of 380 steps are shown." in view.notes
     assert len(view.data["layers"][0]["steps"]) == 50
 
 
@@ -497,4 +497,4 @@ def test_free_running_of_a_tune(view, ostinato):
 def test_free_running_of_a_tagger(ostinato):
     outcome = ostinato("evaluate", run_of("tagging"), "--free-running")
     assert outcome.status == 2
-    assert "--free-running: a model of task tagging does not read its own answers" in outcome.err
+    assert "--free-running: a model of task tagging does not read its own output" in outcome.err

@@ -78,7 +78,7 @@ class TestShapes:
             "ostinato predict new",
         ):
             assert word in outcome.out
-        assert "no --dev: 4 training examples held back (seed 1, whatever --seed is)" in outcome.err
+        assert "no --dev: 4 training examples held out (seed 1, whatever --seed is)" in outcome.err
         assert "\x1b" not in outcome.out + outcome.err
 
     def test_evaluate_json(self, place, ostinato):
@@ -450,7 +450,7 @@ class TestInputs:
     def test_the_test_set_among_the_training_data_is_noticed(self, place, ostinato):
         outcome = ostinato(*TRAIN, "--dev", "train.src", "train.tgt", *TINY, "--out", "new")
         assert (
-            "--dev: 100% of it stands in the training data, too; its scores will flatter"
+            "--dev: 100% of it is also in the training data; its scores are too optimistic"
             in outcome.err
         )
 

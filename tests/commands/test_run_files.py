@@ -101,7 +101,7 @@ def test_a_folder_called_training_that_is_learned_from(place, ostinato):
             *[*TINY, "--out", "mine", *flags],
         )
         assert outcome.status == 2
-        assert outcome.err == "mine: holds files that are no run; choose another --out\n"
+        assert outcome.err == "mine: holds files other than a run; choose another --out\n"
         assert snapshot(place) == before
 
 

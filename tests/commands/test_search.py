@@ -96,7 +96,9 @@ def test_an_interrupted_trial_continues_in_its_folder(data, capsys):
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert "trial 0 is saved; go on with: ostinato search translation --out study --resume" in err
+    assert (
+        "trial 0 is saved; continue with: ostinato search translation --out study --resume" in err
+    )
     steps = len(log.read_text().splitlines())
     resume = ["search", "translation", "--out", "study", "--resume", "--trials", "1"]
     report = run(resume, capsys)
@@ -207,7 +209,7 @@ def test_what_is_refused(data, capsys, tmp_path):
     )
     Path("other").mkdir()
     Path("other/mine.txt").write_text("x")
-    assert "holds files that are no study" in refuse([*small, "--out", "other"])
+    assert "holds files other than a study" in refuse([*small, "--out", "other"])
     Path("study/study.db").write_bytes(b"no database, whatever its name" * 100)
     assert "cannot be read or written as a study" in refuse(resume)
     Path("study/search.json").write_text('{"a": 1}')

@@ -102,8 +102,11 @@ ERRORS = [
     ("unique_id,y\na,1\n", "series.csv:1: no column 'ds' or 'date' among 'unique_id', 'y'"),
     ("unique_id,ds\na,1\n", "series.csv:1: no column 'y' among 'unique_id', 'ds'; name it with"),
     ("ds\n1\n", "series.csv:1: no column of values beside 'ds'"),
-    ("ds,y\nsoon,1\n", "series.csv:2: 'soon' is no time stamp; expected a date such as 2024-01-31"),
-    ("ds,y\n2024-01-01,1\nnever,2\n", "series.csv:3: 'never' is no time stamp like the others"),
+    (
+        "ds,y\nsoon,1\n",
+        "series.csv:2: 'soon' is not a time stamp; expected a date such as 2024-01-31",
+    ),
+    ("ds,y\n2024-01-01,1\nnever,2\n", "series.csv:3: 'never' is not a time stamp like the others"),
     ("ds,y\n1,1\n2,two\n", "series.csv:3: y is 'two', not a number"),
     ("ds,y\n1,1\n2,inf\n", "series.csv:3: y is infinite; leave it empty or remove the row"),
     ("ds,y\n1,1\n2\n", r"series.csv:3: 1 field, expected 2 \(ds, y\)"),

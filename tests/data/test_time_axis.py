@@ -95,7 +95,9 @@ def test_irregular_times_have_no_frequency():
 
 def test_what_is_no_time_is_said_with_its_line():
     assert find_format("soon") is None
-    with pytest.raises(InputError, match=r"file:3: '2024-13-01' is no time stamp like the others"):
+    with pytest.raises(
+        InputError, match=r"file:3: '2024-13-01' is not a time stamp like the others"
+    ):
         parse_times(["2024-01-01", "2024-13-01"], find_format("2024-01-01"), where)
     with pytest.raises(InputError, match="has no time zone, but others have"):
         parse_times(

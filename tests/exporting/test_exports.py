@@ -315,7 +315,7 @@ def test_wrong_calls(exportable, tmp_path, trained, capsys, monkeypatch):
         (["--format", "onnx"], "--output is missing"),
         (["--format", "onnx", "--output", str(tmp_path / "no" / "x")], "there is no folder"),
         (["--format", "onnx", "--output", str(tmp_path)], "a folder; name a file"),
-        (["--format", "folder", "--output", str(tmp_path / "full")], "is no empty folder"),
+        (["--format", "folder", "--output", str(tmp_path / "full")], "is not an empty folder"),
         (["--format", "html", "--output", "x", "--tolerance", "2"], "--tolerance must be between"),
     ):
         assert main(["export", run, *arguments]) == 2

@@ -174,7 +174,7 @@ ROWS = [
         "an even width",
         "",
         f"{TRAIN} genome.fa genes.bed --motif-width 4",
-        "--motif-width must be odd, as many bases on either side; got 4",
+        "--motif-width must be odd, for as many bases on either side; got 4",
     ),
     (
         "no such positive",

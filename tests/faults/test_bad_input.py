@@ -443,13 +443,13 @@ FOLDERS = [
         "out holds files",
         write("mine/diary.txt", b"dear"),
         "train translation --out mine --train train.src train.tgt",
-        r"^mine: holds files that are no run; choose another --out",
+        r"^mine: holds files other than a run; choose another --out",
     ),
     Row(
         "overwrite spares files",
         write("mine/diary.txt", b"dear"),
         "train translation --overwrite --out mine --train train.src train.tgt",
-        r"^mine: holds files that are no run",
+        r"^mine: holds files other than a run",
     ),
     Row(
         "out is a file",

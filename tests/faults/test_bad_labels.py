@@ -79,10 +79,10 @@ ROWS = [
         "bad.tsv: all 2 examples have the label 'y'; a classifier needs",
     ),
     (
-        "one class left when some are held back",
+        "one class left when some are held out",
         text("x\ty\nz\tw\n"),
         f"{TRAIN} bad.tsv",
-        "is left to learn from once a dev set is held back; give --dev",
+        "is left to learn from once a dev set is held out; give --dev",
     ),
     (
         "empty texts only",
@@ -107,7 +107,7 @@ ROWS = [
         "no grades",
         text("x\tgood\ny\t3\n"),
         f"{TRAIN} bad.tsv --ordinal",
-        "bad.tsv:1: the label 'good' is no number; --ordinal needs",
+        "bad.tsv:1: the label 'good' is not a number; --ordinal needs",
     ),
     (
         "a dev set of another kind",
@@ -129,10 +129,10 @@ ROWS = [
     ),
     ("blank lines only", text("\n \n\t\n"), f"{TRAIN} bad.tsv", "bad.tsv: no examples (0 lines)"),
     (
-        "nothing to hold back",
+        "nothing to hold out",
         text("x\ty\nx\tz\n"),
         f"{TRAIN} bad.tsv",
-        "bad.tsv: 2 examples, all alike: none can be held back; give --dev",
+        "bad.tsv: 2 examples, all alike: none can be held out; give --dev",
     ),
     (
         "a missing file",
@@ -153,7 +153,7 @@ ROWS = [
         "bad.npz: series 3, step 2, dimension 2: inf is not a finite number",
     ),
     (
-        "a label that is no number",
+        "a label that is not a number",
         npz(X=NUMBERS, y=np.where(LABELS > 0, np.nan, 1)),
         f"{TRAIN} bad.npz",
         "bad.npz: y: the label at [2] is nan; label it or remove its series",
@@ -237,7 +237,7 @@ ROWS = [
         "an empty separator",
         text(""),
         f"{TRAIN} train.tsv --label-separator=",
-        "--label-separator must be a character or more",
+        "--label-separator must be at least one character",
     ),
     (
         "nothing to freeze",

@@ -1,4 +1,4 @@
-"""What melody says to files that it cannot learn from or go on with: exit status 2, one line,
+"""What melody says to files that it cannot learn from or continue: exit status 2, one line,
 nothing left behind.
 """
 
@@ -158,7 +158,7 @@ ROWS = [
         "x",
         b"",
         "generate run --length 4 --output tune.mp3",
-        "tune.mp3: .mp3 is no kind of music file that can be written",
+        "tune.mp3: .mp3 is not a music format that can be written",
     ),
     (
         "a prompt that is no music",

@@ -212,7 +212,7 @@ ROWS = [
         "bad.npz: clip 4, frame 2: the value at [3] is not a finite number",
     ),
     (
-        "video: a label that is no number",
+        "video: a label that is not a number",
         npz(X=PIXELS, y=np.where(LABELS > 0, np.nan, 1)),
         f"{VIDEO} bad.npz",
         "bad.npz: y: the label at [2] is nan",

@@ -69,7 +69,7 @@ ROWS = [
         "a date that does not parse",
         "unique_id,ds,y\na,2024-01-01,1\na,2024-02-30,1\n",
         f"{TRAIN} bad.csv",
-        "bad.csv:3: '2024-02-30' is no time stamp like the others",
+        "bad.csv:3: '2024-02-30' is not a time stamp like the others",
     ),
     (
         "text in a number column",
@@ -100,13 +100,13 @@ ROWS = [
         "a time stamp that is empty",
         GOOD + "a,,2\n",
         f"{TRAIN} bad.csv",
-        "bad.csv:42: '' is no time stamp like the others, such as 12",
+        "bad.csv:42: '' is not a time stamp like the others, such as 12",
     ),
     (
         "whole numbers that are too large",
         GOOD + f"a,1{'0' * 18}1,2\n",
         f"{TRAIN} bad.csv",
-        "bad.csv:42: '10000000000000000001' is no time stamp like the others",
+        "bad.csv:42: '10000000000000000001' is not a time stamp like the others",
     ),
     (
         "fractions of a second",

@@ -105,7 +105,7 @@ ROWS = [
         "f1 without spans",
         "cat NOUN\n\nthe DET\ncat NOUN\n\n",
         f"{TRAIN} bad.txt --dev train.txt --dev-metric f1",
-        "--dev-metric f1 needs tags that spell out spans",
+        "--dev-metric f1 needs tags that encode spans",
     ),
     (
         "nothing to freeze",

@@ -147,7 +147,7 @@ def test_overwriting_on_a_full_disk_keeps_the_run_before(limit, place):
     before = contents(Path("run"))
     outcome = run_limited(limit, "train", "translation", *files)
     assert outcome.returncode == 2 and "Traceback" not in outcome.stderr, outcome.stderr
-    said = "run: the new run was not saved; the one before is in place again"
+    said = "run: the new run was not saved; the previous one is restored"
     assert said in outcome.stderr, outcome.stderr
     assert contents(Path("run")) == before
 

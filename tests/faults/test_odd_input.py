@@ -96,7 +96,7 @@ def test_a_dev_set_that_takes_much_says_so(place, ostinato):
     Path("a").write_text("one\ntwo\n" * 10)
     Path("b").write_text("ONE\nTWO\n" * 10)
     assert (
-        "no --dev: 10 training examples, 50% of all as so few differ, held back (seed 1, "
+        "no --dev: 10 training examples, 50% of all as so few differ, held out (seed 1, "
         "whatever --seed is)" in ostinato(*TRAIN, "a", "b").err
     )
 

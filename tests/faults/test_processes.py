@@ -112,7 +112,7 @@ def test_without_restarts_the_others_stop_and_resume_goes_on(place, uninterrupte
     _, err = process.communicate(timeout=100)
     assert time.monotonic() - began < 60
     assert process.returncode == 1
-    assert "process 1 of 2 was ended by SIGKILL; go on with: ostinato train translation" in err
+    assert "process 1 of 2 was ended by SIGKILL; continue with: ostinato train translation" in err
     assert "Traceback" not in err
     assert not any(Path(f"/proc/{pid}").exists() for pid in workers)
     process = start("train", "translation", "--out", "new", "--resume")  # again two, as saved
@@ -129,7 +129,7 @@ def test_a_signal_saves_once_and_resume_goes_on_to_the_same_bits(place, uninterr
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=100)
     assert process.returncode == 130, err
-    assert re.search(r"saved at step \d+; go on with: .* --out new --resume$", err.strip())
+    assert re.search(r"saved at step \d+; continue with: .* --out new --resume$", err.strip())
     assert not any(Path(f"/proc/{pid}").exists() for pid in workers)
     process = start("train", "translation", "--out", "new", "--resume", *END)
     _, err = process.communicate(timeout=200)

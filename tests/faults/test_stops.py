@@ -104,7 +104,7 @@ def test_a_signal_saves_and_resume_goes_on_to_the_same_bits(
     assert process.returncode == status, err
     assert "Traceback" not in err
     assert re.search(
-        r"saved at step \d+; go on with: ostinato train translation --out new --resume$",
+        r"saved at step \d+; continue with: ostinato train translation --out new --resume$",
         err.strip(),
     )
     assert not (place / "new/report.json").exists()
@@ -257,9 +257,9 @@ def test_a_changed_end_holds_for_the_next_resume_too(place, ostinato):
     [
         (
             "cosine",
-            ["it goes on at a learning rate of 0.0015 instead of 0"],
+            ["it continues at a learning rate of 0.0015 instead of 0"],
         ),  # 0.002 (1 + cos(pi / 3)) / 2
-        ("linear", ["it goes on at a learning rate of 0.0013 instead of 0"]),
+        ("linear", ["it continues at a learning rate of 0.0013 instead of 0"]),
         ("constant", []),
     ],
 )

@@ -117,7 +117,7 @@ def test_labels_as_windows(model, files, tmp_path, capsys):
         ("[]", "not a file of windows"),
         ('{"disk.csv": []}', "has windows of disk, ..., but of none of the series (cpu)"),
         ('{"cpu.csv": [["2025-01-01 10:00", "2025-01-01 11:00"]]}', "is not in series 'cpu'"),
-        ('{"cpu.csv": [["soon", "later"]]}', "'soon' is no time stamp"),
+        ('{"cpu.csv": [["soon", "later"]]}', "'soon' is not a time stamp"),
     ):
         (tmp_path / "windows.json").write_text(content)
         assert main(["evaluate", run, str(tmp_path / "cpu.csv"), *flags]) == 2
@@ -134,7 +134,7 @@ def test_what_cannot_be_learned_from(tmp_path):
         reader.read([str(tmp_path / "short.csv")])
     (tmp_path / "short.csv").write_text("ds,y\n" + "".join(f"{t},{t}\n" for t in range(39)))
     records = reader.read([str(tmp_path / "short.csv")], training=True)
-    with pytest.raises(InputError, match="no series is long enough to hold its end back; give"):
+    with pytest.raises(InputError, match="no series is long enough to hold out its end; give"):
         reader.hold_out(records, number=0, seed=1)
     (tmp_path / "short.csv").write_text("ds,y\n" + "".join(f"{t},{t}\n" for t in range(40)))
     records = reader.read([str(tmp_path / "short.csv")], training=True)

@@ -111,7 +111,7 @@ def test_answers(model, place):
         both[0] == pytest.approx(first.details["log_probability"], abs=1e-4) and both[0] > both[1]
     )
     assert both[2] == pytest.approx(both[0] + both[1], abs=1e-4)
-    with pytest.raises(InputError, match="0.png: no caption whose probability could be told"):
+    with pytest.raises(InputError, match="0.png: no caption to compute the probability of"):
         model.score([files[0]])
 
 

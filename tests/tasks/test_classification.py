@@ -375,7 +375,7 @@ def test_wrong_inputs_from_python(model, files):
         InputError, match="the input: a series of numbers, but the model was trained on texts"
     ):
         model.predict([[[1.0], [2.0]]])
-    with pytest.raises(InputError, match="the input: no label whose probability could be told"):
+    with pytest.raises(InputError, match="the input: no label to compute the probability of"):
         model.score(["a fine film"])
 
 

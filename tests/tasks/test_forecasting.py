@@ -171,7 +171,7 @@ def test_every_simple_model_is_trained_saved_and_loaded(file, tmp_path, name):
     assert result["metrics"]["mase"] < (
         2 if "seasonal" in name or name in ("theta", "linear") else 30
     )
-    assert 0.4 < model.report["metrics"]["coverage_80"] <= 1  # from the errors on held-back windows
+    assert 0.4 < model.report["metrics"]["coverage_80"] <= 1  # from the errors on held-out windows
     beside = {each["name"]: each["metrics"] for each in result["baseline"]["simpler"]}
     if name == "naive":
         assert beside["last value"]["mae"] == pytest.approx(result["metrics"]["mae"], rel=1e-5)

@@ -93,7 +93,7 @@ def test_counts_are_whole_and_independent_of_the_batch(counts, file, capsys):
 
 def test_what_is_no_count_is_refused(tmp_path):
     (tmp_path / "half.csv").write_text("ds,y\n" + "".join(f"{t},{t / 2}\n" for t in range(1, 40)))
-    with pytest.raises(InputError, match=r"half.csv:2: series 'y' has 0.5, which is no count"):
+    with pytest.raises(InputError, match=r"half.csv:2: series 'y' has 0.5, which is not a count"):
         train(str(tmp_path / "half.csv"), tmp_path / "run", likelihood="negative-binomial")
 
 

@@ -387,9 +387,9 @@ def test_probabilities_of_labels(both_ways, whole):
     assert 0 >= scores[0] > scores[1] > scores[2] == -np.inf
     one, other = whole.score([("ACGTTATAATACC", "with"), ("ACGTTATAATACC", "without")])
     assert np.exp(one) + np.exp(other) == pytest.approx(1)
-    with pytest.raises(InputError, match="no label whose probability could be told"):
+    with pytest.raises(InputError, match="no label to compute the probability of"):
         whole.score(["ACGT"])
-    with pytest.raises(InputError, match="no labels whose probability could be told"):
+    with pytest.raises(InputError, match="no labels to compute the probability of"):
         both_ways.score(["ACGT"])
 
 

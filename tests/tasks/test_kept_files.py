@@ -164,4 +164,6 @@ def test_a_run_is_not_resumed_through_links(name, place, ostinato):
     path.symlink_to(place / "elsewhere")
     outcome = ostinato("train", "translation", "--out", "run", "--resume")
     assert outcome.status == 2
-    assert outcome.err.startswith(f"run/{name}: a link; a run is resumed only where")
+    assert outcome.err.startswith(
+        f"run/{name}: is a link; a run with links among its files cannot be resumed"
+    )

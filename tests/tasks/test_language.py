@@ -638,10 +638,10 @@ def test_what_is_wrong_is_said_in_one_line(tmp_path, ostinato):
     (tmp_path / "latin.txt").write_bytes("the king\nthe fool loves a caf\xe9\n".encode("latin-1"))
     (tmp_path / "one.txt").write_text("the king loves the fool")
     for file, message in [
-        ("empty.txt", "empty.txt: no text in it"),
+        ("empty.txt", "empty.txt: the files contain no text"),
         ("latin.txt", "latin.txt:2:21: byte 0xe9 is not UTF-8"),
         ("short.txt", "fewer than one --chunk of 64; give more text or a smaller --chunk"),
-        ("one.txt", "the text has one line only: none can be held back; give --dev"),
+        ("one.txt", "the text has only one line, so none can be held out; give --dev"),
         ("none.txt", "no such file"),
     ]:
         outcome = ostinato("train", "language", "--train", tmp_path / file, *run)
@@ -652,7 +652,7 @@ def test_what_is_wrong_is_said_in_one_line(tmp_path, ostinato):
     for flags, message in [
         (["--temperature", "-1"], "--temperature must be 0"),
         (["--beam", "2", "--samples", "3"], "--samples 3: a search gives"),
-        (["--condition", "x"], "has learned no kinds"),
+        (["--condition", "x"], "this model is unconditional; use --prompt"),
     ]:
         outcome = ostinato("generate", tmp_path / "run", *flags)
         assert (outcome.status, message in outcome.err) == (2, True), outcome

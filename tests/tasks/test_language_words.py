@@ -54,7 +54,7 @@ def test_pretrained_vectors(tmp_path):
 
 
 def test_vectors_need_a_network(tmp_path):
-    with pytest.raises(InputError, match="embeddings: model kneser-ney has no vectors"):
+    with pytest.raises(InputError, match="embeddings: model kneser-ney has no embeddings"):
         package.train("language", out=tmp_path / "run", model="kneser-ney", embeddings="v.txt")
     with pytest.raises(InputError, match="freeze_embeddings needs embeddings FILE"):
         package.train("language", out=tmp_path / "run", freeze_embeddings=True)

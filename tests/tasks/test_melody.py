@@ -410,7 +410,7 @@ def test_what_generate_refuses(tunes, request_, message):
 def test_a_model_without_kinds_refuses_them(chords):
     with pytest.raises(
         InputError,
-        match="condition jig: this model has learned no kinds of tunes; train with condition genre",
+        match="condition jig: this model is unconditional; train with condition genre",
     ):
         chords.generate(condition="jig")
 

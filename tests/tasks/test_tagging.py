@@ -199,7 +199,7 @@ def test_baselines_are_models_of_the_same_commands(kind, names, tmp_path):
     else:
         with pytest.raises(
             InputError,
-            match="a model of most frequent tags knows no probabilities; train with model hmm",
+            match="a model of most frequent tags has no probabilities; train with model hmm",
         ):
             trained.score([(words[0], ["I-PER", "O", "O"])])
 
@@ -278,7 +278,7 @@ def test_further_columns_are_read_beside_the_word(tmp_path, ostinato):
     )
     with pytest.raises(
         InputError,
-        match="the model reads the columns 2 beside each word; hand in a Sentence with features",
+        match="the model reads the columns 2 with each word; pass a Sentence with features",
     ):
         package.load(tmp_path / "run").predict(["a b"])
     assert package.load(tmp_path / "run").predictions([Sentence(["a"], features=[("y",)])])[

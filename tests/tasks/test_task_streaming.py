@@ -329,9 +329,9 @@ def test_a_conversation(folder):
     [
         ("classification", {"bidirectional": True}, "reads in both directions: it needs the whole"),
         ("classification", {"bidirectional": False, "pooling": "attention"}, "pooling attention"),
-        ("classification", {"model": "convolution"}, "not a recurrent one alone"),
+        ("classification", {"model": "convolution"}, "not a single recurrent one"),
         ("tagging", {}, "reads in both directions: it needs the sentence"),
-        ("tagging", {"model": "hmm"}, "no single recurrent network"),
+        ("tagging", {"model": "hmm"}, "not a single recurrent network"),
         ("translation", {"vocabulary_size": 100}, "needs the whole of an input"),
         ("dialogue", {"vocabulary_size": 100}, "reads one turn only"),
     ],

@@ -1,4 +1,4 @@
-"""The commands: a file each, with a function of the command's name."""
+"""The commands: one file each, with a function of the command's name."""
 
 from types import ModuleType
 

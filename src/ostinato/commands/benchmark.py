@@ -31,7 +31,7 @@ def benchmark(
         batch: sequences in a batch
         hidden_size: units of the layer, and of its input
         seconds: duration of each measurement
-        threads: 0: as many as PyTorch uses
+        threads: number of threads; 0: as PyTorch's setting
     """
     import torch
 
@@ -84,7 +84,9 @@ def by_mode(run: Callable, x) -> dict[str, Callable[[], object]]:
 
 
 def time_medians(functions: list[Callable[[], object]], seconds: float) -> list[float]:
-    """The median seconds per call of each function; they take turns, as other load varies."""
+    """The median seconds per call of each function; they take turns, so that other load is
+    shared.
+    """
     times: list[list[float]] = [[] for _ in functions]
     for function in functions:
         function()

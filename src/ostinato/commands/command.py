@@ -8,24 +8,25 @@ from typing import Any, Protocol, runtime_checkable
 
 @runtime_checkable
 class Command(Protocol):
-    """A command is a module `commands/NAME.py` with a function NAME, whose result `lines` presents.
+    """A command: a module `commands/NAME.py` with a function NAME, whose result `lines` formats.
 
-    The parameters of the function are the arguments and flags, its docstring is their help:
-    see signature.py."""
+    The parameters of the function are the arguments and flags, and its docstring is their help;
+    see signature.py.
+    """
 
     @property
     def EXAMPLES(self) -> tuple[str, ...]:
-        """Complete command lines, which `--help` begins with."""
+        """Example command lines, shown at the beginning of `--help`."""
         ...
 
     def lines(self, result: Any, /, *, json: bool = False) -> Iterable[str]:
-        """The result for the terminal or, as JSON, for programs: lines without their ends."""
+        """The result as lines for the terminal or, with `json`, for programs; without line ends."""
         ...
 
 
 @runtime_checkable
 class StreamingCommand(Command, Protocol):
-    """A command whose result is printed while it is made, and which writes its own files."""
+    """A command that prints its result while it is computed, and writes its own files."""
 
     def pieces(self, result: Any, /) -> Iterable[str]:
         """The result for the terminal, in pieces of text."""

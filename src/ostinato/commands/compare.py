@@ -56,9 +56,9 @@ def compare(
         dev: files to choose each model's best weights by; without any, a part of the training data,
             the same for all
         test: files to compare on; without any, the dev set
-        models: names joined by commas: bag-of-words,convolution,rnn,gru,lstm (default: all of the
-            task)
-        out: the folder of the runs, one a model, and of compare.png (default: runs/compare-TASK)
+        models: names separated by commas: bag-of-words,convolution,rnn,gru,lstm (default: all of
+            the task)
+        out: the folder of compare.png and of the runs, one per model (default: runs/compare-TASK)
         recipe: settings that all models share: a packaged name, or a TOML file of options
         time_limit: each model stops after this long: 90s, 10m, 2h
         seed: the same for all models
@@ -76,7 +76,7 @@ def compare(
             "seed": seed,
             "device": device,
         }
-        for name in names:  # an error in any of them is raised before hours go into the others
+        for name in names:  # an error in any of them is raised before any is trained
             check_model(chosen, name, given, settings)
             refuse_used(folder / name, overwrite, resumable=False)
         folder.mkdir(parents=True, exist_ok=True)
@@ -89,7 +89,7 @@ def compare(
 
 
 def save_comparison(result: dict[str, Any], folder: Path, trained: dict[str, Trained]) -> None:
-    """Writes the table and the figure; what could not be saved is named in the result."""
+    """Writes the table and the figure; the result names files that could not be saved."""
     result["picture"] = str(folder / "compare.png")
     not_saved = [each.not_saved for each in trained.values() if each.not_saved]
     try:
@@ -97,14 +97,14 @@ def save_comparison(result: dict[str, Any], folder: Path, trained: dict[str, Tra
         draw_scores(result, folder / "compare.png")
     except (InputError, OSError) as error:
         not_saved.append(str(error))
-    if not_saved:  # hours of training are no less worth for it: `lines` shows them first
+    if not_saved:  # `lines` shows the table before it raises this
         result["not_saved"] = not_saved[-1]
 
 
 def check_model(
     task: TaskDefinition, name: str, given: dict[str, Any], settings: dict[str, Any]
 ) -> None:
-    """InputError if the model `name` cannot be trained with these settings."""
+    """Raises InputError if the model `name` cannot be trained with these settings."""
     compared = task.options.as_model(name)
     doubled = [options.as_flag(option) for option in compared if option in settings]
     if doubled:
@@ -123,17 +123,17 @@ def train_models(
     """Trains each model in a run folder of its name.
 
     Args:
-        task: what is learned
-        names: of the models
-        folder: of the runs
-        arguments: of `train`, the same for all models
-        skip_unsuitable: whether a model that does not suit the data is left out
+        task: the definition of the task
+        names: the names of the models
+        folder: the folder for the runs
+        arguments: the arguments of `train`, the same for all models
+        skip_unsuitable: whether models that do not suit the data are left out
 
     Raises:
         InputError: no model can be trained.
     """
     trained: dict[str, Trained] = {}
-    # models fitted in closed form come first: they are quick, and the data may not suit them
+    # closed-form models come first: they are fast, and may not suit the data
     for name in sorted(names, key=lambda name: name not in task.options.closed_form_models):
         say(f"{name}:")
         changes = {**arguments, **task.options.as_model(name)}
@@ -156,9 +156,11 @@ def train_models(
 
 
 def parse_models(known: Sequence[str], models: str | None) -> list[str]:
-    """parse_models(("rnn", "gru"), "gru,rnn") -> ["gru", "rnn"]; None gives all of the task.
+    """parse_models(("rnn", "gru"), "gru,rnn") -> ["gru", "rnn"]; None means all `known` models.
 
-    A task lists the models worth comparing; its options accept or refuse other names."""
+    `known` are the models that the task compares by default. Other names are checked by its
+    options.
+    """
     names = list(
         dict.fromkeys(
             name.strip()
@@ -172,7 +174,7 @@ def parse_models(known: Sequence[str], models: str | None) -> list[str]:
 
 
 def rank_models(task: str, metric: str, models: dict[str, Trained], seed: int) -> dict[str, Any]:
-    """The models, best first, each with the p-value of its difference from the best."""
+    """Ranks the models, best first, each with the p-value of its difference from the best."""
     sign = -1 if METRICS[metric].higher_is_better else 1
     names = sorted(models, key=lambda name: sign * models[name].report["metrics"][metric])
     best = models[names[0]]
@@ -209,7 +211,7 @@ def rank_models(task: str, metric: str, models: dict[str, Trained], seed: int) -
 
 
 def draw_scores(result: dict[str, Any], path: Path) -> None:
-    """The score and interval of each model, best on top.
+    """Draws the score and interval of each model, best on top.
 
     Models that are not significantly worse than the best have its colour."""
     from matplotlib.figure import Figure

@@ -67,13 +67,13 @@ def evaluate(
     """The scores of a trained model and of a baseline on a test set, with 95 % intervals.
 
     Args:
-        run: the folder that `ostinato train` made; several, joined by commas, decode together
+        run: the folder that `ostinato train` made; several, separated by commas, decode together
         files: the test set, in the format that the task reads, or in Python its examples; without
             any, the test files of the run
-        against: another run: is the difference from it significant? (paired test)
+        against: another run, with which the scores are compared (paired significance test)
         device: cpu, cuda, or auto
-        seed: of the resampling for intervals and tests
-        free_running: of decoders, also the loss when they read their own tokens in place of the
+        seed: seed of the resampling for intervals and tests
+        free_running: for decoders, also the loss when they read their own tokens instead of the
             true ones
     """
     check_seed(seed)
@@ -114,13 +114,13 @@ def evaluate(
 
 
 def refuse_text(files: Any) -> None:
-    """InputError for one text where a list of files belongs: its letters would be the files."""
+    """Raises InputError for a text instead of a list of files, whose letters would be the files."""
     if isinstance(files, (str, bytes)):
         raise InputError(f"expected a list of files, not one text: [{files!r:.60}]")
 
 
 def load_other(run: str, trained: Trained, changes: dict[str, Any], device: str) -> Trained:
-    """The run to compare with; InputError where it is of another task."""
+    """Loads the run to compare with; InputError if it is of another task."""
     other = load(run, changes, choose_device(device))
     if other.task.name != trained.task.name:
         raise InputError(
@@ -133,8 +133,9 @@ def load_other(run: str, trained: Trained, changes: dict[str, Any], device: str)
 def measure_run(
     trained: Trained, records: Sequence[Record], *, seed: int, free_running: bool
 ) -> tuple[dict[str, Any], dict[str, list[Counts]]]:
-    """The scores of a run's answers and the counts of each metric per example; with `free_running`
-    also the loss on its own prefixes."""
+    """The scores of a run and the metric counts per example; with `free_running` also the loss on
+    its own prefixes.
+    """
     task, network = trained.task, trained.network
     result, counts, _ = measure_with_alone(task, network, trained.joint, records, seed=seed)
     if free_running:
@@ -145,15 +146,16 @@ def measure_run(
 def measure_with_alone(
     task: Task, network: nn.Module, joint: nn.Module | None, records: Any, *, seed: int
 ) -> tuple[dict[str, Any], dict[str, list[Counts]], Sequence[Prediction]]:
-    """As `measure`, of what answers: a network alone, or together with its baseline. Of both
-    together, the scores of the network alone are added as "alone".
+    """Measures a network, or its interpolation with the baseline; see `measure`.
+
+    For an interpolation the scores of the network alone are added as "alone".
 
     Args:
-        task: fitted
-        network: of the run
-        joint: the network together with its baseline; None where it answers alone
-        records: what `task.reader.read` gave
-        seed: of the resampling for the intervals
+        task: the fitted task
+        network: the run's network
+        joint: the interpolation of the network with its baseline; None without one
+        records: the records, from `task.reader.read`
+        seed: seed of the resampling for the intervals
     """
     result, counts, predictions = measure(task, joint or network, records, seed=seed)
     if joint is not None:
@@ -165,7 +167,7 @@ def measure_with_alone(
 def predict_all(
     task: Task, network: nn.Module, records: Sequence[Record], description: str = "evaluating"
 ) -> list[Prediction]:
-    """The predictions for all records, with a progress bar."""
+    """Predicts all records, with a progress bar."""
     return [
         prediction
         for piece in track_pieces(records, description)
@@ -174,11 +176,11 @@ def predict_all(
 
 
 class KeptPredictions(Sequence):
-    """Some of the predictions of an evaluation, by their place among all.
+    """The predictions of an evaluation of which only some are kept, by their index.
 
     Args:
-        number: Of all predictions.
-        kept: Those that are kept, by place.
+        number: The number of all predictions.
+        kept: Index -> prediction, for those that are kept.
     """
 
     def __init__(self, number: int, kept: dict[int, Prediction]):
@@ -194,7 +196,11 @@ class KeptPredictions(Sequence):
 def measure_pieces(
     task: Task, network: nn.Module, records: Sequence[Record], tally: Tally
 ) -> tuple[KeptPredictions, dict[str, list[Counts]]]:
-    """The counts of each metric, and the predictions that are shown; the others are not kept."""
+    """Measures piece by piece, and keeps only the predictions that are shown.
+
+    Returns:
+        The predictions, and the counts of each metric.
+    """
     shown = set(task.predictor.shown(records))
     kept: dict[int, Prediction] = {}
     counts: dict[str, list[Counts]] = {}
@@ -222,8 +228,8 @@ def measure(
     Args:
         task: the task of the records
         network: the trained network
-        records: what `task.reader.read` gave
-        seed: of the resampling for the intervals
+        records: the records, from `task.reader.read`
+        seed: seed of the resampling for the intervals
 
     Returns:
         The scores as a mapping, the counts of each metric per example, and the predictions.
@@ -269,7 +275,7 @@ def measure(
 
 
 def baseline_scores(baseline: Baseline, records: Sequence[Record]) -> dict[str, Any]:
-    """A baseline's scores; under "simpler" the scores of simpler baselines worth reporting."""
+    """The scores of a baseline, and under "simpler" those of its simpler baselines."""
     scores = {
         metric: corpus_score(METRICS[metric], each)
         for metric, each in baseline.measure(records).items()
@@ -279,7 +285,7 @@ def baseline_scores(baseline: Baseline, records: Sequence[Record]) -> dict[str, 
 
 
 def find_verdict(task: Task, result: Mapping[str, Any], baseline: Mapping[str, Any] | None) -> str:
-    """In a sentence, the score and whether it is better than the baseline's."""
+    """A sentence with the score and whether it is better than the baseline's."""
     own = "" if baseline is None else task.predictor.verdict(result, baseline)
     kind = "model" if task.options.closed_form else "network"
     return own or write_verdict(task.definition.metrics, result, baseline, network=kind)
@@ -288,7 +294,7 @@ def find_verdict(task: Task, result: Mapping[str, Any], baseline: Mapping[str, A
 def compare_runs(
     other: str, counts: dict[str, list[Counts]], others: dict[str, list[Counts]], seed: int
 ) -> dict[str, Any]:
-    """For each metric the other run's score and the p-value of the difference (paired test)."""
+    """For each metric, the other run's score and the p-value of the difference (paired test)."""
     result: dict[str, Any] = {"run": str(other), "metrics": {}, "p_values": {}}
     for name, each in counts.items():
         result["metrics"][name] = corpus_score(METRICS[name], others[name])
@@ -345,7 +351,7 @@ def describe_coverage(coverage: dict[str, float]) -> str:
 
 
 def tabulate_steps(by_step: dict[str, list[float]]) -> Iterator[str]:
-    """The scores of a dozen steps ahead as a table."""
+    """A table of the scores at about twelve steps ahead."""
     steps = len(next(iter(by_step.values())))
     shown = sorted({round(place * (steps - 1) / 11) for place in range(12)}) if steps else []
     rows = [[step + 1, *(float(each[step]) for each in by_step.values())] for step in shown]

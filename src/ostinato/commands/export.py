@@ -34,15 +34,15 @@ def export(
     dev: list[str] = [],  # noqa: B006
     tolerance: float = 0.02,
 ) -> dict[str, Any]:
-    """Writes a model for where there is no torch: ONNX, a single HTML file, or NumPy.
+    """Exports a model to run without PyTorch: as ONNX, as a single HTML file, or with NumPy.
 
     Args:
         run: the folder that `ostinato train` made
-        format: onnx: a graph for ONNX Runtime; html: one file with a runner in JavaScript, its
-            weights int8; folder: weights and a runner that needs NumPy alone
+        format: onnx: a graph for ONNX Runtime; html: one file with a runner in JavaScript and
+            int8 weights; folder: weights and a runner that needs only NumPy
         output: the file, or the folder, to write
-        int8: onnx, folder: weights in 8 bits, a quarter of the size; the score is checked
-        dev: with --int8 and html, the files to score on (default: what the run was tested on)
+        int8: onnx, folder: 8-bit weights, a quarter of the size; the loss in score is measured
+        dev: with --int8 and html, files to measure the score on (default: the run's test files)
         tolerance: with --int8 and html, the share of the score that may be lost
     """
     from ostinato.exporting.build_program import build_program
@@ -104,10 +104,10 @@ def program_files(program: Any, format: str, output: Path, small: bool) -> dict[
 
 
 def files_to_score(model: Any, *, needed: bool) -> list[str]:
-    """The run's test set, or its dev set, where they are still there.
+    """The files of the run's test set or dev set, if they still exist.
 
     Raises:
-        InputError: They are not, and `needed`.
+        InputError: They do not exist, and are `needed`.
     """
     missing = "--int8 is scored: give --dev FILE, as the files that the run was tested on are gone"
     try:
@@ -120,7 +120,7 @@ def files_to_score(model: Any, *, needed: bool) -> list[str]:
 
 
 def check_small(model: Any, files: list[str], tolerance: float) -> dict[str, Any]:
-    """The score with the weights as they are and in 8 bits.
+    """Measures the score with the original weights and with 8-bit weights.
 
     Raises:
         InputError: The loss is more than `tolerance` of the score.
@@ -148,7 +148,7 @@ def check_small(model: Any, files: list[str], tolerance: float) -> dict[str, Any
 
 
 def lines(result: dict[str, Any], *, json: bool = False) -> Iterable[str]:
-    """What was written, and what 8 bits cost."""
+    """The files written, and the score with 8-bit weights."""
     if json:
         yield json_format.dumps(result, ensure_ascii=False)
         return

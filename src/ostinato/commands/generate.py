@@ -23,13 +23,13 @@ EXAMPLES = (
 )
 
 
-# more would take all memory, or a year
+# larger values would exhaust memory or time
 MOST = {"samples": 1_000_000, "length": 1_000_000_000, "beam": 1000, "top_k": 2**31 - 1}
 
 
 @dataclass
 class Generation:
-    """The pieces while they are generated, and the task, which writes them to files."""
+    """The stream of generated pieces, with the task, which writes them to files."""
 
     task: Task
     request: Request
@@ -59,15 +59,15 @@ def generate(
     """Samples from a model, shown while they are generated.
 
     Args:
-        run: the folder that `ostinato train` made; several, joined by commas, generate together
+        run: the folder that `ostinato train` made; several, separated by commas, generate together
         prompt: text to continue, or the name of a file with it (default: none)
-        length: most characters, words or steps of a sample
+        length: maximum number of characters, words or steps of a sample
         samples: number of samples
-        temperature: below 1 sharper, above 1 flatter, 0 greedy
+        temperature: below 1 sharpens the distribution, above 1 flattens it, 0 is greedy
         top_k: sample from the k most probable tokens; 0: from all
-        top_p: sample from the fewest tokens that hold this share of the probability
+        top_p: sample from the most probable tokens with this total probability (nucleus)
         beam: width of a beam search instead of sampling; 0: sample
-        seed: the same seed, the same samples
+        seed: seed of the random numbers; the same seed gives the same samples
         stop: text that ends a sample; not part of it
         condition: the class to generate, such as a genre, if the model was trained with classes
         device: cpu, cuda, or auto
@@ -84,7 +84,7 @@ def generate(
 
 
 def check_request(request: Request) -> None:
-    """Raises InputError for what no model can do."""
+    """Raises InputError for arguments that no model supports."""
     for name, most in MOST.items():
         if (getattr(request, name) or 0) > most:
             raise InputError(f"{option_name(name)} must be at most {most:,}")
@@ -94,8 +94,7 @@ def check_request(request: Request) -> None:
         raise InputError(f"--samples must be 1 or more; got {request.samples}")
     if not 0 <= request.temperature < float("inf"):
         raise InputError(
-            "--temperature must be 0 (the likeliest always) or more, and finite; "
-            f"got {request.temperature}"
+            f"--temperature must be 0 (greedy) or more, and finite; got {request.temperature}"
         )
     if request.top_k < 0:
         raise InputError(f"--top-k must be 0 (all) or more; got {request.top_k}")
@@ -105,7 +104,7 @@ def check_request(request: Request) -> None:
         raise InputError(f"--beam must be 0 (draw) or more; got {request.beam}")
     if request.beam and (request.temperature not in (0, 1) or request.top_k or request.top_p < 1):
         raise InputError(
-            "--beam searches for the likeliest and draws nothing: "
+            "--beam searches for the most probable text and does not sample: "
             "leave out --temperature, --top-k and --top-p, or --beam"
         )
     if request.stop == "":
@@ -113,7 +112,7 @@ def check_request(request: Request) -> None:
 
 
 def pieces(result: Generation) -> Iterator[str]:
-    """The text while it is generated; samples of one batch one by one, separated by empty lines."""
+    """The text while it is generated; samples one after another, separated by empty lines."""
     current = 0
     waiting: dict[int, str] = {}  # text of samples that are not shown yet
     complete: set[int] = set()

@@ -78,29 +78,29 @@ def inspect(
     seed: int = 1,
     time_limit: str | None = None,
 ) -> list[View]:
-    """What happens inside a model, as pictures, numbers and a page.
+    """Shows what happens inside a model, as pictures, numbers and a page.
 
     Args:
-        view: what to look at, several joined by commas, or all
-        run: the folder that `ostinato train` made; of remedies a task, or none for the built-in
-            problem with long lags
+        view: what to look at, several separated by commas, or all
+        run: the folder that `ostinato train` made; for the view remedies a task, or nothing for
+            the built-in problem with long lags
         inputs: a text, a file, or - for standard input; a tab separates an input from its target;
             several are placed side by side (default: an example of the run's test set)
-        part: of the model, such as encoder or decoder
-        layer: from 0 (default: all, or the last)
+        part: part of the model, such as encoder or decoder
+        layer: number of the layer, from 0 (default: all, or the last)
         direction: 0 forward, 1 backward
-        unit: from 0: this one alone
-        step: from 1: the step to look from (default: the last)
-        count: number of whatever is ranked
+        unit: number of a single unit, from 0
+        step: the time step to look at, from 1 (default: the last)
+        count: number of items in rankings
         example: number of the example in a file, from 1
         clamp: what if a unit were held at a value, such as 0.17=0
         against: other runs on the same input, side by side
         beam: width of the beam
-        length_penalty: of the beam search
-        force: words that the beam search must begin with
+        length_penalty: length penalty of the beam search
+        force: words that the hypotheses of the beam search begin with
         corpus: files whose states are searched (default: the run's test set)
-        seed: of remedies: the same for all of them
-        time_limit: of remedies on a task: for each of them (default: 8s)
+        seed: for remedies: the same seed for all
+        time_limit: for remedies on a task: training time of each (default: 8s)
     """
     check_at_least_one(count=count, example=example)
     places = (part, layer, direction, unit, step, count)
@@ -237,10 +237,10 @@ def compare_models(
 def choose_views(
     view: str, trained: Trained, inputs: list[str], corpus: list[str], example: int
 ) -> list[str]:
-    """The names of the views; "all" are those that the model has.
+    """The names of the views to show; "all" stands for every view that the model has.
 
     Raises:
-        InputError: No such view.
+        InputError: There is no view of this name.
     """
     if view != ALL:
         return split_views(view)
@@ -263,7 +263,7 @@ def split_views(view: str) -> list[str]:
 
 
 def join_texts(inputs: list[str]) -> str:
-    """The inputs that are texts, for the views of words."""
+    """Joins the inputs that are texts, for the views of words."""
     return " ".join(each for each in inputs if each != "-" and not names_file(each))
 
 
@@ -312,7 +312,7 @@ def subjects(
 
 
 def lines(result: list[View], *, json: bool = False) -> Iterator[str]:
-    """Notes and tables; as JSON all numbers."""
+    """Notes and tables; as JSON, all numbers."""
     if json:
         found = [
             {
@@ -355,5 +355,5 @@ def pieces(result: list[View]) -> Iterator[str]:
 
 
 def save(result: list[View], output: str) -> None:
-    """Writes the views to a file, whose suffix says how."""
+    """Writes the views to a file in the format of its suffix."""
     views_of.save(result, output)

@@ -34,12 +34,12 @@ EXAMPLES = (
 
 
 class Predictions:
-    """The predictions while they are made: `for prediction in predict(run, files)`.
+    """The stream of predictions: `for prediction in predict(run, files)`.
 
     Args:
-        predictions: One after the other.
-        task: Whose predictions they are.
-        cuts: Tokens left out of each input that was read, as it is longer than the model reads.
+        predictions: The predictions, one by one.
+        task: The fitted task.
+        cuts: The number of tokens cut from each input read so far, because it was too long.
     """
 
     def __init__(self, predictions: Iterator[Prediction], task: Task, cuts: list[int]):
@@ -49,17 +49,19 @@ class Predictions:
         return self.counted(printed=True)
 
     def counted(self, *, printed: bool) -> Iterator[Prediction]:
-        """The predictions, with their number on the terminal unless they are `printed` there."""
+        """The predictions, with a counter on the terminal unless they are `printed` there."""
         yield from count_along(self.predictions, "predicting", printed=printed)
         notify_cut(self.cuts)
 
     def lines(self, output: str | None = None) -> Iterator[str]:
-        """The predictions as the task writes them, to the terminal or to the file `output`."""
+        """The predictions as lines in the task's format, for the terminal or for the file
+        `output`.
+        """
         predictions = self.counted(printed=output is None)
         return self.task.predictor.format_lines(predictions, output)
 
     def details(self) -> Iterator[dict[str, Any]]:
-        """The predictions as JSON objects; "cut" counts the tokens left out of a long input."""
+        """The predictions as JSON objects; "cut" is the number of tokens cut from a long input."""
         for number, prediction in enumerate(self):
             # a live recording is one input with several answers
             several = isinstance(prediction, MosesLine) or number >= len(self.cuts)
@@ -84,10 +86,10 @@ def predict(
     """Predictions of a model, one line for each line of input.
 
     Args:
-        run: the folder that `ostinato train` made; several, joined by commas, decode together
-        files: what to read; - is standard input
+        run: the folder that `ostinato train` made; several, separated by commas, decode together
+        files: the input files; - is standard input
         device: cpu, cuda, or auto
-        seed: of the random numbers (--sampling)
+        seed: seed of the random numbers (--sampling)
         moses: with --n-best, all candidates in Moses' format: id ||| hypothesis ||| features |||
             score
     """
@@ -104,7 +106,7 @@ def predict(
 def predict_files(
     trained: Trained, files: list[str], moses: bool, seed: int, cuts: list[int]
 ) -> Iterator[Prediction]:
-    """The predictions for all inputs of the files, in order; `cuts` grows with the inputs read."""
+    """Predicts all inputs of the files in order; appends the number of tokens cut to `cuts`."""
     torch.manual_seed(seed)
     # at a terminal, each line typed is answered at once
     typing = list(files) == ["-"] and sys.stdin.isatty()
@@ -120,9 +122,7 @@ def predict_files(
 
 @dataclass(frozen=True)
 class MosesLine(Prediction):
-    """One candidate of the answer to input `number`, as a line of an n-best list in Moses'
-    format.
-    """
+    """One candidate for input `number`, as a line of an n-best list in Moses' format."""
 
     number: int
     answer: str
@@ -161,7 +161,7 @@ def pieces(result: Predictions) -> Iterator[str]:
 
 
 def save(result: Predictions, output: str) -> None:
-    """Writes the lines to a file while the predictions are made."""
+    """Writes the lines to a file, each as soon as its prediction is made."""
     write_atomically(
         output,
         lambda file: file.writelines(f"{line}\n".encode() for line in result.lines(output)),

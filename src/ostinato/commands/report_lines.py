@@ -1,4 +1,4 @@
-"""The report of a training run as lines for people, and as a table for Python and notebooks."""
+"""The report of a training run as lines for the terminal, and as a table for notebooks."""
 
 from __future__ import annotations
 
@@ -8,14 +8,16 @@ from typing import Any
 
 from ostinato.commands.tables import format_interval, number, table
 
-MOST_CLASSES = 15  # in the table of classes; all are in report.json
-LONGEST_EXAMPLE = 200  # characters of a line of an example
+MOST_CLASSES = 15  # maximum rows of the table of classes; all are in report.json
+LONGEST_EXAMPLE = 200  # maximum characters of a line of an example
 
 
 class Report(dict):
-    """report.json of a run: a dictionary, whose text is the table that `ostinato train` prints.
+    """The report.json of a run: a dictionary whose string is the table that `ostinato train`
+    prints.
 
-    A notebook shows it as an HTML table."""
+    A notebook shows it as an HTML table.
+    """
 
     def __repr__(self) -> str:
         return "\n".join(score_lines(self))
@@ -25,7 +27,7 @@ class Report(dict):
 
 
 def report_lines(report: Mapping[str, Any]) -> Iterator[str]:
-    """All that `ostinato train` prints of a report."""
+    """The lines that `ostinato train` prints."""
     yield from score_lines(report)
     for example in report["examples"]:
         yield ""
@@ -92,7 +94,7 @@ def format_value(value: Any) -> str:
 
 
 def class_lines(classes: Mapping[str, Mapping[str, float]]) -> Iterator[str]:
-    """The scores of each class, the most frequent first where there are many."""
+    """The scores of each class; of many classes, the most frequent ones."""
     if not classes:
         return
     shown = list(classes)
@@ -130,7 +132,7 @@ def format_row(row: Mapping[str, Any]) -> list[Any]:
 
 
 def shorten_line(line: str) -> str:
-    """A line of an example, its end left out where it is long."""
+    """Shortens a line of an example to LONGEST_EXAMPLE characters."""
     return line if len(line) <= LONGEST_EXAMPLE else line[: LONGEST_EXAMPLE - 1] + "…"
 
 

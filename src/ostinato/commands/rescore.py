@@ -19,7 +19,7 @@ from ostinato.tasks.run_folder import Trained, load
 
 SOURCE_NEEDED = "--source is needed: the file of the sentences that the n-best list translates"
 
-LABELLING = ("genome",)  # its targets are labels of bases, which no n-best list can hold
+LABELLING = ("genome",)  # tasks whose targets are labels, which an n-best list cannot hold
 
 EXAMPLES = (
     "ostinato rescore runs/de-en list.nbest --source test.de",
@@ -31,7 +31,7 @@ EXAMPLES = (
 
 @dataclass
 class Rescored:
-    """The candidates of each sentence, best first, and the model's share of their scores."""
+    """The candidates of each sentence, best first, and the model's weight in their scores."""
 
     candidates: list[Candidate]
     weight: float
@@ -46,17 +46,17 @@ def rescore(
     tune: list[str] = [],  # noqa: B006
     device: str = "cpu",
 ) -> Rescored:
-    """An n-best list in Moses' format, reordered by the model's log-probability of each candidate.
+    """Reorders an n-best list in Moses' format by the model's log-probability of each candidate.
 
     Args:
-        run: the folder that `ostinato train` made; several, joined by commas, score together
+        run: the folder that `ostinato train` made; several, separated by commas, score together
         nbest: lines of: id ||| hypothesis ||| features ||| score, ids counting the source's lines
             from 0
         source: the sentences that the list translates (default: the source of the run's test set)
-        weight: the model's share of the new score, the rest being the list's score: 1 is the model
-            alone
-        tune: three files, a dev list, its source and its references: chooses the weight with the
-            best BLEU on them
+        weight: the weight w of the model in the new score, w times the model's score plus (1 - w)
+            times the list's
+        tune: choose the weight with the best BLEU on three files: a dev list, its source and its
+            references
         device: cpu, cuda, or auto
     """
     trained = run if isinstance(run, Trained) else load(run, {}, choose_device(device))

@@ -24,7 +24,7 @@ def score(run: str | Trained, files: list[str], *, device: str = "cpu", **change
     """The log-probability (natural logarithm) of each target given its source, one per line.
 
     Args:
-        run: the folder that `ostinato train` made; several, joined by commas, score together
+        run: the folder that `ostinato train` made; several, separated by commas, score together
         files: as for evaluate
         device: cpu, cuda, or auto
     """
@@ -47,7 +47,7 @@ def score_all(trained: Trained, records: Sequence[Record]) -> list[float]:
 
 
 def lines(result: list[float], *, json: bool = False) -> Iterator[str]:
-    """One log-probability per line; as JSON also their sum."""
+    """One log-probability per line; as JSON, also their sum."""
     if json:
         yield as_json({"log_probabilities": result, "sum": sum(result), "examples": len(result)})
     else:

@@ -55,10 +55,10 @@ def search(
     resume: bool = False,
     **settings,
 ) -> dict[str, Any]:
-    """Looks for good settings: trains many models, keeps the best by its dev score as a recipe.
+    """Searches for good settings: trains many models, and saves the best by dev score as a recipe.
 
-    Proposals by the tree-structured Parzen estimator; trials below the median are stopped early.
-    The first trial has the task's defaults. The test set is never looked at.
+    Settings are proposed by the tree-structured Parzen estimator; trials below the median are
+    stopped early. The first trial has the task's defaults. The test set is not used.
 
     Args:
         task: what to learn; `ostinato tasks` lists them
@@ -67,15 +67,15 @@ def search(
             same for all
         out: the folder of the study, with a run folder for each trial (default:
             runs/search-TASK)
-        trials: how many in all, those before --resume included
+        trials: total number of trials, including those before --resume
         time_limit: stop after this long: 90s, 10m, 2h
         trial_time_limit: each trial stops after this long (default with --time-limit: an equal
             share)
-        processes: trials at a time; they share the processor's cores
+        processes: number of trials at a time, which share the processor's cores
         space: a TOML file of options and their values: [dropout] low = 0.0, high = 0.6
             (default: learning rate, cell, sizes and regularisation around the defaults)
         recipe: settings that all trials share: a packaged name, or a TOML file of options
-        seed: of the proposals and of each trial
+        seed: seed of the proposals and of each trial
         device: cpu, cuda, or auto
         resume: continue the study in --out
     """
@@ -99,7 +99,7 @@ def search(
 
 
 def run_study(folder: Path, plan: StudyPlan, limits: StudyLimits, processes: int) -> dict[str, Any]:
-    """Runs the trials that are left of a study, and reports on all of them."""
+    """Runs the remaining trials of a study, and reports on all of them."""
     open_study(folder)
     requeue_interrupted(folder)
     if processes == 1:
@@ -112,7 +112,7 @@ def run_study(folder: Path, plan: StudyPlan, limits: StudyLimits, processes: int
 
 
 def check_limits(trials: int, processes: int, time_limit: str | None) -> StudyLimits:
-    """InputError for numbers that make no sense."""
+    """Checks the limits of a study; InputError for numbers out of range."""
     for name, value, most in (("trials", trials, 100_000), ("processes", processes, 256)):
         if not 1 <= value <= most:
             raise InputError(
@@ -125,7 +125,7 @@ def check_limits(trials: int, processes: int, time_limit: str | None) -> StudyLi
 def share_time(
     trial_time_limit: str | None, time_limit: str | None, trials: int, processes: int
 ) -> float | None:
-    """The seconds of a trial: as given, or an equal share of the whole time."""
+    """The time limit of a trial in seconds: as given, or an equal share of the whole time."""
     if trial_time_limit is not None:
         return parse_duration(trial_time_limit)
     if time_limit is None:
@@ -146,7 +146,7 @@ def make_plan(
     """The plan of a new study, checked.
 
     Raises:
-        InputError: An option that does not exist or does not make sense, or that is varied, too.
+        InputError: An option is unknown or invalid, or is both given and varied.
     """
     definition = find_task(task)
     given = {name: absolute_paths(each) for name, each in files.items()}
@@ -175,7 +175,7 @@ def make_plan(
 
 
 def refuse_used_study(folder: Path) -> None:
-    """InputError for a folder that holds a study or anything else."""
+    """Raises InputError for a folder that is not empty."""
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder}: a file; name a folder with --out")
     if (folder / PLAN).is_file():
@@ -183,11 +183,11 @@ def refuse_used_study(folder: Path) -> None:
             f"{folder}: holds a study already; --resume continues it, or choose another --out"
         )
     if folder.is_dir() and any(path.name != LOCK for path in folder.iterdir()):
-        raise InputError(f"{folder}: holds files that are no study; choose another --out")
+        raise InputError(f"{folder}: holds files other than a study; choose another --out")
 
 
 def resume_plan(folder: Path, task: str, given: dict[str, Any]) -> StudyPlan:
-    """The plan of the study in the folder.
+    """Reads the plan of the study in the folder, to resume it.
 
     Raises:
         InputError: A study of another task, or settings that would make it another study.

@@ -31,9 +31,9 @@ EXAMPLES = (
 )
 MISSING = "ostinato serve needs starlette and uvicorn; pip install 'ostinato[serve]'"
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
-PANELS = 600_000  # bytes of the heat maps of a view on the page
-UNSERVED = ("states", "forcing")  # views
-SNAPSHOT = "sessions.json"  # in the run's folder, while no server runs
+PANELS = 600_000  # maximum bytes of the heat maps of a view on the page
+UNSERVED = ("states", "forcing")  # views that are not served
+SNAPSHOT = "sessions.json"  # saved sessions, in the run's folder while no server runs
 
 
 def serve(
@@ -52,13 +52,14 @@ def serve(
     """Serves trained models over HTTP: predictions, generated text, sessions with state.
 
     Args:
-        run: the folder that `ostinato train` made; several, joined by commas, decode together
+        run: the folder that `ostinato train` made; several, separated by commas, decode together
         more: further runs; each is at /models/NAME, the first at / too
         host: the address to listen on; only this machine can reach 127.0.0.1
         port: the port to listen on; 0 takes a free one
-        token: what clients must send (Authorization: Bearer TOKEN); default: OSTINATO_TOKEN
-        max_sessions: sessions of a model at a time
-        idle_seconds: a session without requests for so long is removed
+        token: the token that clients must send (Authorization: Bearer TOKEN); default:
+            OSTINATO_TOKEN
+        max_sessions: maximum number of sessions of a model
+        idle_seconds: sessions without requests for this long are removed
         snapshot: keep the sessions in the run's folder while no server runs
         device: cpu, cuda, or auto
     """
@@ -77,16 +78,18 @@ def serve(
     listener = bind(host, port)
     try:
         models = load_models([run, *more], changes, choose_device(device))
-        with silence_notices():  # so that the address comes first; `announce` says what matters
+        with (
+            silence_notices()
+        ):  # so that the address is printed first; `announce` repeats what matters
             application = build_application(models, settings, snapshot=snapshot)
     except BaseException:
         listener.close()
         raise
     announce(models, listener, is_open=host not in LOOPBACK and token is None)
-    # uvicorn hands a signal on after its shutdown: that is the end, and no failure
+    # uvicorn raises a signal again after its shutdown, which is not a failure
     signal.signal(signal.SIGTERM, lambda number, frame: None)
     config = configure_uvicorn(application.asgi, settings)
-    gc.freeze()  # a collection over all that was imported would stop the server for 80 ms
+    gc.freeze()  # a garbage collection over all imported objects would stop the server for 80 ms
     uvicorn.Server(config).run(sockets=[listener])
 
 
@@ -103,7 +106,7 @@ def configure_uvicorn(application: Any, settings: Any) -> Any:
         log_level="warning",
         access_log=False,
         server_header=False,
-        proxy_headers=False,  # nothing depends on a client's address
+        proxy_headers=False,  # the client's address is not used
         ws_max_size=settings.body,
         timeout_keep_alive=5,
         timeout_graceful_shutdown=settings.shutdown_seconds,
@@ -111,7 +114,9 @@ def configure_uvicorn(application: Any, settings: Any) -> Any:
 
 
 def announce(models: dict[str, Any], listener: socket.socket, *, is_open: bool) -> None:
-    """Says which models are served where, and with `is_open` that anybody may use them."""
+    """Prints which models are served at which address and, with `is_open`, that anybody may use
+    them.
+    """
     address, number = listener.getsockname()[:2]
     shown = f"[{address}]" if ":" in address else address
     names = ", ".join(f"{name} ({model.task.name})" for name, model in models.items())
@@ -144,7 +149,7 @@ def check_options(port: int, max_sessions: int, idle_seconds: float) -> None:
 
 
 def bind(host: str, port: int) -> socket.socket:
-    """A socket that listens at the address. Raises InputError where that cannot be."""
+    """Opens a socket that listens at the address; InputError if that is impossible."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -166,7 +171,7 @@ def bind(host: str, port: int) -> socket.socket:
 
 
 def load_models(runs: list[str], changes: dict[str, Any], device: str) -> dict[str, Any]:
-    """The models of the runs by the names of their folders."""
+    """Loads the models of the runs, by the names of their folders."""
     from ostinato.model import load
 
     models: dict[str, Any] = {}
@@ -206,7 +211,7 @@ def view_input(
     record: Any = None,
     **choices: Any,
 ) -> Any:
-    """A view's JSON of one input, or what the page draws of it.
+    """A view of one input as JSON values, or in the form that the page draws.
 
     Args:
         model: What is looked at.
@@ -245,7 +250,7 @@ def build_application(
     """The models as an ASGI application: `build_application({"x": model}, Settings()).asgi`.
 
     Args:
-        models: By their names; the first answers without a name, too.
+        models: The models by name; the first is also served without a name.
         settings: The limits (`ostinato.serving.settings.Settings`).
         snapshot: Whether sessions are kept in the runs' folders while no server runs.
         views: A model -> its views by name, for POST /inspect/VIEW, each called as `view_input`

@@ -19,7 +19,7 @@ def as_json(value: Any) -> str:
 
 
 def replace_non_finite(value: Any) -> Any:
-    """The value with None in place of NaN and infinities, also inside of lists and mappings."""
+    """Replaces NaN and infinities by None, also inside lists and mappings."""
     if isinstance(value, float) and not math.isfinite(value):
         return None
     if isinstance(value, dict):
@@ -83,7 +83,7 @@ def scores(result: dict[str, Any]) -> Iterator[str]:
 
 
 def format_interval(low: float, high: float | None) -> str:
-    """format_interval(0.1, 0.25) -> "0.1 .. 0.25"; an interval without an upper end says why."""
+    """format_interval(0.1, 0.25) -> "0.1 .. 0.25"; without an upper end, the reason."""
     if high is None:
         return "needs two examples"
     return f"{number(float(low))} .. {number(float(high))}"

@@ -49,7 +49,7 @@ def train(
     threads: str = "auto",
     **settings,
 ) -> Trained:
-    """From files to a trained model in a run folder, with a report of how good it is.
+    """Trains a model on files, and saves it in a run folder with a report of its scores.
 
     Args:
         task: what to learn; `ostinato tasks` lists them
@@ -60,19 +60,19 @@ def train(
         out: the run folder (default: runs/TASK)
         recipe: published or measured settings: a packaged name, or a TOML file of options
         time_limit: end, with the report, after this long: 90s, 10m, 2h; with --resume counted
-            from now. Networks, sizes and dev scores by default are then as many as fit into it
-        seed: same seed, same data, same machine and number of threads: same run
+            from now. Default sizes, and numbers of networks and dev scores, are reduced to fit
+        seed: seed of all random numbers; the same seed, data, machine and number of threads give
+            the same run
         device: cpu, cuda, or auto
-        init_from: begin with the weights, and the network's options, of this run of the same task
-        resume: continue the run in --out, to the same weights as if it had never stopped
+        init_from: start with the weights and the network options of this run of the same task
+        resume: continue the run in --out; the weights are as if it had never stopped
         overwrite: replace the run that --out holds, once the new one has a checkpoint or a model
-        processes: that train together, each on its rows of every batch of --batch-size examples
-            for each of them (default: 1, or as torchrun started them); one GPU each with
-            --device cuda
-        restarts: how often new processes go on from the last checkpoint after one has died
+        processes: number of processes that train together, with --batch-size examples each per
+            step (default: 1, or as started by torchrun); one GPU each with --device cuda
+        restarts: how often new processes resume from the last checkpoint after one has died
         process_timeout: how long the processes wait for one that no longer answers: 30s, 10m
-        threads: of each process: a number, or auto, which divides the cores that this container
-            or machine grants, and takes those that other programs leave free
+        threads: number of threads of each process; auto divides the cores of this container or
+            machine that other programs leave free
     """
     folder = Path(out or f"runs/{task}")
     several = count_processes(folder, task, processes, restarts, resume=resume)
@@ -85,7 +85,7 @@ def train(
 
 def lines(trained: Trained, *, json: bool = False) -> Iterator[str]:
     report = trained.report
-    if read_launched().rank:  # of several processes, process 0 alone speaks
+    if read_launched().rank:  # of several processes, only process 0 prints
         return
     if json:
         yield as_json(report)
@@ -94,5 +94,5 @@ def lines(trained: Trained, *, json: bool = False) -> Iterator[str]:
         return
     yield ""
     yield from report_lines(report)
-    if trained.not_saved:  # the report has been shown; the exit status tells of the failure
+    if trained.not_saved:  # after the report, so that the exit status shows the failure
         raise InputError(trained.not_saved)

@@ -33,7 +33,7 @@ from ostinato.tasks.task import Task
 FILES_NEEDED = (
     "name the files of some examples after the run: the files that it was trained on are gone"
 )
-ALLOWED = 1e-4  # of a log-probability, relative: sums of float32 in another order
+ALLOWED = 1e-4  # relative error of a log-probability, by the order of float32 sums
 
 EXAMPLES = (
     "ostinato verify runs/de-en",
@@ -57,7 +57,7 @@ def verify(
         files: examples to predict (default: some of the run's test set, or of its training data)
         examples: number of examples
         device: cpu, cuda, or auto
-        seed: of the random inputs of the single layers
+        seed: seed of the random inputs of single layers
     """
     check_seed(seed)
     if examples < 1:
@@ -75,7 +75,7 @@ def verify(
 
 
 def check_layers(network: nn.Module, seed: int) -> list[dict[str, Any]]:
-    """Every law of inspection.verify for every Recurrent inside."""
+    """Checks every law of inspection.verify on every Recurrent layer of a network."""
     found = [
         (name, module) for name, module in network.named_modules() if isinstance(module, Recurrent)
     ]
@@ -92,7 +92,7 @@ def check_layers(network: nn.Module, seed: int) -> list[dict[str, Any]]:
 
 
 def check_predictions(trained: Trained, records: list[Record]) -> list[dict[str, Any]]:
-    """The laws of predictions: the same in any batch, in any order, and after saving."""
+    """Checks that predictions are the same in any batch, in any order, and after saving."""
     task, network = trained.task, trained.answering_network
     together = task.predictor.predict(network, records)
     alone = [task.predictor.predict(network, [record])[0] for record in records]

@@ -91,7 +91,9 @@ def check_finite(values: np.ndarray, where: str) -> np.ndarray:
 
 
 def read_rows(file: FilePath) -> Iterator[Vector]:
-    """The rows of a table; columns whose first value is no number are left out, with a notice."""
+    """The rows of a table; columns whose first value is not a number are left out, with a
+    notice.
+    """
     columns: list[str] | None = None
     for row in read_table(file, ()):
         where = f"{display_path(file)}:{row.line}"

@@ -34,7 +34,7 @@ def build_folder(program: Program, output: Path, *, small: bool = False) -> dict
     """
     check_units(program, "folder")
     if output.is_file() or (output.is_dir() and any(output.iterdir())):
-        raise InputError(f"{output}: exists already and is no empty folder; name another")
+        raise InputError(f"{output}: exists already and is not an empty folder; name another")
     content = describe(program)
     weights = program.weights
     if small:

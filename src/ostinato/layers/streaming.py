@@ -151,7 +151,9 @@ class StreamingStep:
         return self.plan
 
     def by_reference(self, x: Tensor) -> Tensor:
-        """The same by the layer itself: without a compiled step, or where x is no plain tensor."""
+        """The same by the layer itself: without a compiled step, or where x is not a plain
+        tensor.
+        """
         if not isinstance(x, Tensor) or x.shape != (self.batch, self.input_size):
             got = list(x.shape) if isinstance(x, Tensor) else type(x).__name__
             raise ValueError(f"x must be [{self.batch}, {self.input_size}]; got {got}")

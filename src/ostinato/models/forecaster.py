@@ -1,7 +1,7 @@
 """Past values to future values: windows of L steps in, quantiles of the H steps after them out.
 
 What all forecasters have in common: the levels of the quantiles, the pinball loss, the correction
-that was measured on held-back windows. Letters: B batch, L look-back, H horizon, D features of a
+that was measured on held-out windows. Letters: B batch, L look-back, H horizon, D features of a
 step, K of them known in the future, Q quantile levels.
 """
 
@@ -22,7 +22,7 @@ MEDIAN = LEVELS.index(0.5)
 
 
 class Forecaster(nn.Module):
-    """The base of all forecasters: quantiles, their loss, and what was learned from held-back
+    """The base of all forecasters: quantiles, their loss, and what was learned from held-out
     windows.
 
     Args:
@@ -31,9 +31,9 @@ class Forecaster(nn.Module):
 
     Buffers:
         correction: Added to the quantiles in units of the in-sample seasonal error [H, Q], so that
-            on held-back windows each quantile is exceeded as often as it says.
+            on held-out windows each quantile is exceeded as often as it says.
         persistence: The correlation of consecutive errors of one forecast, for scenarios.
-        share: Of the network's correction of a reference forecast, chosen on held-back windows;
+        share: Of the network's correction of a reference forecast, chosen on held-out windows;
             only where there is one.
     """
 

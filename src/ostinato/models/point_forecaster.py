@@ -35,7 +35,7 @@ class PointForecaster(nn.Module):
         dropout: Between layers and before the output layer.
 
     Buffers:
-        threshold: The score from which on there is an alarm, measured on held-back series.
+        threshold: The score from which on there is an alarm, measured on held-out series.
     """
 
     threshold: Tensor

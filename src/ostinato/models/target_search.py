@@ -18,7 +18,7 @@ from ostinato.models.ensemble import EncoderDecoderEnsemble
 def require_encoder_decoder(network: nn.Module) -> EncoderDecoder | EncoderDecoderEnsemble:
     """The network, which its task has built as an encoder-decoder."""
     if not isinstance(network, EncoderDecoder | EncoderDecoderEnsemble):
-        raise TypeError(f"a {type(network).__name__} is no encoder-decoder")
+        raise TypeError(f"a {type(network).__name__} is not an encoder-decoder")
     return network
 
 

@@ -32,7 +32,7 @@ class WindowAutoencoder(nn.Module):
         dropout: Of the code.
 
     Buffers:
-        threshold: The score from which on there is an alarm, measured on held-back series.
+        threshold: The score from which on there is an alarm, measured on held-out series.
     """
 
     threshold: Tensor

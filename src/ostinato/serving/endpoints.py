@@ -32,7 +32,7 @@ class Endpoints:
         thread: Where the models work.
         counters: Where batches and items are counted.
         state_to_bytes: A state -> a safetensors file.
-        state_from_bytes: The inverse; InputError for what is no state of the model.
+        state_from_bytes: The inverse; InputError for what is not a state of the model.
     """
 
     def __init__(

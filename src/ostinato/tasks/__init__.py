@@ -1,4 +1,4 @@
-"""The tasks by name. To add one: a folder that defines TASK, and its name here."""
+"""The tasks by name. To add one, write a folder that defines TASK and import it here."""
 
 from ostinato.errors import InputError, nearest
 from ostinato.tasks.anomaly import TASK as ANOMALY
@@ -37,7 +37,7 @@ TASKS: dict[str, TaskDefinition] = {
 
 
 def find_task(name: str) -> TaskDefinition:
-    """The task of that name. Raises InputError with the nearest known one."""
+    """Looks up a task by name; InputError suggests the nearest known name."""
     if name not in TASKS:
         raise InputError(f"no task '{name}'{nearest(name, TASKS)}")
     return TASKS[name]

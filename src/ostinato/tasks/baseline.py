@@ -1,4 +1,4 @@
-"""What every task's baseline is: a simple model that the network is measured against."""
+"""The base class of the tasks' baselines: simple models that the network is compared with."""
 
 from __future__ import annotations
 
@@ -13,34 +13,43 @@ from ostinato.tasks.prediction import Counts
 
 
 class Baseline(ABC):
-    """A simple model that the network is measured against by the task's own metrics."""
+    """A simple model that the network is compared with, by the task's own metrics.
+
+    Attributes:
+        name: The name in reports.
+    """
 
     name: str
 
     @property
     def labels(self) -> Sequence[str]:
-        """What `probabilities` are of."""
+        """The labels, in the order of `probabilities`; empty for a baseline without
+        probabilities.
+        """
         return ()
 
     def probabilities(self, records: Any) -> list[np.ndarray] | None:
-        """The probability of each of `labels`: [C] of each record, or [T, C] of its steps; None
-        for a baseline that has none.
+        """The probability of each of `labels` for each record.
+
+        Returns:
+            [C] for each record, or [T, C] where its steps are labelled; None for a baseline
+            without probabilities.
         """
         return None
 
     @property
     def simpler(self) -> Sequence[Baseline]:
-        """Further baselines for the report."""
+        """Further, simpler baselines for the report."""
         return ()
 
     @abstractmethod
     def measure(self, records: Any) -> dict[str, list[Counts]]:
-        """For each metric that makes sense for it, what it counts of each record."""
+        """The counts of each record for every metric that applies to this baseline."""
 
     @abstractmethod
     def state(self) -> dict[str, Any]:
-        """What was fitted, as JSON can hold it."""
+        """The fitted values, as JSON values."""
 
     def tensors(self) -> dict[str, Tensor]:
-        """What was fitted and is too large for JSON; it is restored under the key "tensors"."""
+        """Fitted values too large for JSON; restoring gets them under the key "tensors"."""
         return {}

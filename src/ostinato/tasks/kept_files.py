@@ -1,8 +1,9 @@
-"""Files that options name: what a run folder keeps of them, and what it may name itself.
+"""Files named by options: the copies that a run folder keeps, and the paths it may use.
 
-A run folder may come from a stranger. What its model.json names is therefore never read or written
-outside the folder: files without which the model would answer otherwise are copied into the run
-when it is trained, and all other paths are given anew for each prediction."""
+A run folder may come from an untrusted source. Paths in its model.json are therefore never read or
+written outside the folder: files that the predictions depend on are copied into the run when it is
+trained, and all other paths must be given again for each prediction.
+"""
 
 from __future__ import annotations
 
@@ -16,13 +17,13 @@ from ostinato.errors import InputError, option_name
 from ostinato.notices import notify
 from ostinato.options import Field
 
-LARGEST = 1 << 28  # bytes of a file that is copied
-PREFIX = "kept-"  # of the copies' names: kept-encoder.onnx
-EXTERNAL = b"location"  # in an ONNX file whose weights are in other files
+LARGEST = 1 << 28  # maximum bytes of a copied file
+PREFIX = "kept-"  # of the names of copies, such as kept-encoder.onnx
+EXTERNAL = b"location"  # found in an ONNX file whose weights are in other files
 
 
 def read_kept(options: Any) -> dict[str, bytes]:
-    """The contents of the files that a run with these options keeps, by the options' names."""
+    """Reads the files that a run with these options keeps: option name -> contents."""
     found = {}
     for name, field in option_fields.fields(type(options)).items():
         value = getattr(options, name)
@@ -41,7 +42,7 @@ def kept_name(name: str, path: str) -> str:
 
 
 def describe_paths(options: Any, kept: Collection[str]) -> tuple[dict[str, Any], list[str]]:
-    """The options as model.json holds them, and the names of those whose path it does not hold.
+    """The options as saved in model.json, and the names of those saved without their path.
 
     Args:
         options: of the task
@@ -65,12 +66,12 @@ def resolve_paths(
     folder: str | Path,
     given: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """The options of a model.json with paths that begin at its folder.
+    """Resolves the paths among the options of a model.json relative to its folder.
 
     Args:
-        values: the options
-        known: the task's options
-        folder: of the run
+        values: the options of model.json
+        known: the fields of the task's options
+        folder: the run folder
         given: options that the user gives now, which replace those of the run
 
     Raises:
@@ -87,7 +88,7 @@ def resolve_paths(
         ):
             found[name] = str(path)
         elif field.metadata["path"] == "written":
-            found[name] = field.default  # nothing is written but where the user says
+            found[name] = field.default  # files are only written where the user says
         else:
             raise InputError(
                 f"{folder}/model.json: {name}: {quote(found[name])} is not in the run folder, and "
@@ -99,7 +100,7 @@ def resolve_paths(
 def notify_not_kept(
     names: Any, known: Mapping[str, Field], folder: str | Path, given: Mapping[str, Any]
 ) -> None:
-    """Tells which options a run was trained with that must be given anew, if they are not."""
+    """Notifies of options that the run was trained with, must be given again, and were not."""
     if not isinstance(names, list):
         return
     missing = [
@@ -118,7 +119,7 @@ def notify_not_kept(
 
 
 def names_path(field: Field, value: Any) -> bool:
-    """Whether the value of this option is a path."""
+    """Whether this value of an option is a path."""
     return (
         field.metadata.get("path") is not None
         and isinstance(value, str)

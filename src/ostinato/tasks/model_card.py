@@ -78,7 +78,7 @@ def format_model_card(
         task: The name of its task.
         report: The contents of report.json.
         plan: The contents of training/plan.json; empty where it is missing.
-        licence: A licence identifier such as "mit"; "unknown" if none was given.
+        licence: A licence identifier such as "mit"; "unknown" without one.
     """
     tested = str(report.get("tested_on", "unknown"))
     fields: dict[str, Any] = {
@@ -96,7 +96,7 @@ def format_model_card(
             "metrics": metrics,
         }
         fields["model-index"] = [{"name": name, "results": [result]}]
-    # every JSON value is a YAML value, and needs no quoting of its own
+    # JSON is a subset of YAML, so no other quoting is needed
     front = "".join(
         f"{key}: {json.dumps(value, ensure_ascii=False)}\n" for key, value in fields.items()
     )
@@ -115,7 +115,7 @@ def describe_metrics(report: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 def describe_model(
     name: str, task: str, report: Mapping[str, Any], plan: Mapping[str, Any]
 ) -> Iterator[str]:
-    """The text of the card, line by line."""
+    """Yields the lines of the card's text."""
     yield f"\n# {name}\n"
     size = f" with {report['parameters']:,} parameters" if "parameters" in report else ""
     yield f"A recurrent network for {task}{size}, trained with Ostinato.\n"
@@ -139,7 +139,7 @@ def describe_model(
 
 
 def train_command(plan: Mapping[str, Any]) -> str:
-    """The command of a run, from its plan; file names are given without their folders."""
+    """The training command of a run, from its plan; file names are given without their folders."""
     words = ["ostinato", "train", plan["task"]]
     for part in ("train", "dev", "test"):
         names = [str(file).replace("\\", "/").rsplit("/", 1)[-1] for file in plan.get(part, ())]

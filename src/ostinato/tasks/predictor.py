@@ -1,4 +1,4 @@
-"""What every task's predictor is: a network's answers, and what the metrics count of them."""
+"""The base class of predictors: a network's predictions, and their metric counts."""
 
 from __future__ import annotations
 
@@ -23,34 +23,42 @@ from ostinato.tasks.tally import Tally
 
 
 class Predictor(ABC):
-    """A network's answers, and what the metrics count of them."""
+    """Makes predictions with a network, and counts them for the metrics.
+
+    Args:
+        options: The task's options.
+        preprocessing: The fitted preprocessing.
+        task_name: The task's name, for messages.
+    """
 
     def __init__(self, options: Any, preprocessing: Any, *, task_name: str = "?"):
         self.options, self.preprocessing, self.task_name = options, preprocessing, task_name
 
     @abstractmethod
     def predict(self, network: nn.Module, records: Sequence[Record]) -> list[Any]:
-        """A Prediction for every record, in order, for an empty one, too."""
+        """A Prediction for every record, in order, also for an empty one."""
 
     def stream(
         self, network: nn.Module, inputs: Iterator[Record], *, ahead: int = 1
     ) -> Iterator[Any]:
-        """Predictions for inputs as they arrive; at most `ahead` are read before they are
-        answered.
+        """Yields predictions for inputs as they arrive; at most `ahead` inputs are read before the
+        first of them is answered.
         """
         while records := list(islice(inputs, ahead)):
             yield from self.predict(network, records)
 
-    # whether `predict` answers a batch in one pass through the network, so that the inputs of
-    # several callers can be answered together (`shared.inference.independent_rows`)
+    # whether `predict` is one pass of a batch through the network, so that the inputs of several
+    # callers can share a batch (`shared.inference.independent_rows`)
     one_pass: ClassVar[bool] = False
 
     def streamer(self, network: nn.Module, as_record: Callable[[Any], Record]) -> Any:
-        """What feeds the network item by item: a `shared.streamer.Streamer`; None if it cannot."""
+        """A `shared.streamer.Streamer` that feeds the network item by item; None if that is
+        impossible.
+        """
         return None
 
     def why_no_streamer(self, network: nn.Module) -> str:
-        """Why `streamer` gives None, for people."""
+        """Why `streamer` returns None, in words."""
         return "the model needs the whole of an input"
 
     def analyse(
@@ -61,47 +69,48 @@ class Predictor(ABC):
         *,
         seed: int = 1,
     ) -> dict[str, Any]:
-        """Further results of an evaluation by name, such as tables; what is under "details" is
-        shown with the metrics' own details: {"by_step": [...], "details": {"speakers": {...}}}."""
+        """Further results of an evaluation by name, such as tables.
+
+        Those under "details" are shown with the details of the metrics:
+        {"by_step": [...], "details": {"speakers": {...}}}
+        """
         return {}
 
     @abstractmethod
     def count(
         self, network: nn.Module, records: Any, predictions: Sequence[Any]
     ) -> dict[str, list[Counts]]:
-        """For each metric of the task, what it counts of each record."""
+        """The counts of each record, for every metric of the task."""
 
     @abstractmethod
     def count_quickly(self, network: nn.Module, records: Any, metric: str) -> list[Counts]:
-        """What one metric counts of each record, by the fastest decoding: for dev scores while
-        training.
-        """
+        """The counts of each record for one metric, by the fastest decoding, for dev scores."""
 
     def metric_settings(self, metric: str, records: Any) -> dict[str, Any]:
         """Keyword arguments for a metric's `details`, such as BLEU's tokenizer."""
         return {}
 
     def calibrate(self, network: nn.Module, records: Any) -> None:  # noqa: B027 (optional)
-        """After training, on the dev set: what the network keeps in buffers about its own
-        errors.
+        """Called after training with the dev set: sets buffers of the network that depend on its
+        errors, such as thresholds.
         """
 
     def tally(self) -> Tally | None:
-        """What adds up the results of `analyse` piece by piece, so that an evaluation need not
-        hold all predictions; None: `analyse` is given all of them.
+        """A Tally that computes the results of `analyse` piece by piece, so that an evaluation need
+        not hold all predictions in memory; None: `analyse` gets all of them.
         """
         return None
 
     def shown(self, records: Any) -> list[int]:
-        """With a tally: the indices of the predictions that pictures and examples show."""
+        """The indices of the predictions that pictures and examples show, if there is a tally."""
         return []
 
     def verdict(self, result: Mapping[str, Any], baseline: Mapping[str, Any]) -> str:
-        """In words, how the scores compare with the baselines'; "" where the table says it all."""
+        """A sentence that compares the scores with the baselines'; "" if the table is enough."""
         return ""
 
     def laws(self, network: nn.Module, records: Sequence[Record]) -> dict[str, float]:
-        """For `verify`, laws of this task: how many of the records break each."""
+        """Further laws that `verify` checks: law -> number of records that break it."""
         return {}
 
     def dev_score(self, network: nn.Module, records: Any, metric: str) -> float:
@@ -109,12 +118,20 @@ class Predictor(ABC):
         return corpus_score(METRICS[metric], self.count_quickly(network, records, metric))
 
     def join(self, network: nn.Module, baseline: Baseline, weight: float) -> nn.Module | None:
-        """Network and baseline as one that this predictor can use, the network with this weight
-        from 0 to 1; None where they cannot answer together."""
+        """Interpolates a network with the baseline.
+
+        Args:
+            network: The network.
+            baseline: The baseline.
+            weight: The weight of the network, from 0 to 1.
+
+        Returns:
+            A network for this predictor; None if the two cannot be interpolated.
+        """
         return None
 
     def unit_log_probabilities(self, network: nn.Module, records: Any) -> np.ndarray:
-        """Where `join` gives a network: log p of each label or token of the records [N]."""
+        """log p of each label or token of the records [N], for tasks with `join`."""
         raise ValueError(f"{self.task_name}: network and baseline do not answer together")
 
     @abstractmethod
@@ -130,14 +147,16 @@ class Predictor(ABC):
         raise InputError(f"a model of task {self.task_name} does not generate; use predict")
 
     def save_generated(self, results: Sequence[Any], path: Path) -> list[Path]:
-        """Writes complete samples to the file asked for (its suffix may choose the format);
-        gives the files written.
+        """Writes complete samples to a file, whose suffix may choose the format; returns the files
+        written.
         """
         write_atomically(path, "".join(f"{result}\n" for result in results).encode())
         return [path]
 
     def format_lines(self, predictions: Iterator[Any], output: str | None = None) -> Iterator[str]:
-        """Predictions as lines of text; the name of the output file may choose their form."""
+        """Formats predictions as lines of text; the name of the output file may choose the
+        format.
+        """
         return (prediction.text for prediction in predictions)
 
     def pictures(
@@ -147,7 +166,7 @@ class Predictor(ABC):
         return {}
 
     def draw_tables(self, result: Mapping[str, Any]) -> dict[str, Callable[[BinaryIO], object]]:
-        """Pictures of what `tables` gave, likewise."""
+        """Pictures of the results of an evaluation, likewise."""
         return {}
 
     @abstractmethod

@@ -1,4 +1,4 @@
-"""What every task's preprocessing is: fitted once, saved as JSON; record -> Example."""
+"""The base class of preprocessing: fitted once, saved as JSON; record -> Example."""
 
 from __future__ import annotations
 
@@ -11,9 +11,7 @@ from ostinato.tasks.reader import Record
 
 
 class Preprocessing(ABC):
-    """What is fitted before training (vocabularies, scalers), and the way from a record to an
-    Example.
-    """
+    """Vocabularies, scalers and the like, fitted before training; encodes records as Examples."""
 
     @classmethod
     @abstractmethod
@@ -26,7 +24,7 @@ class Preprocessing(ABC):
 
     @abstractmethod
     def to_dict(self) -> dict[str, Any]:
-        """What was fitted, as JSON can hold it."""
+        """The fitted state, as JSON values."""
 
     @classmethod
     @abstractmethod
@@ -35,44 +33,42 @@ class Preprocessing(ABC):
 
     @abstractmethod
     def encode(self, record: Record, *, draw: int | None = None) -> Example:
-        """A record as tensors; with `draw`, a seed, as one of its random variations for
+        """Encodes a record as tensors; with the seed `draw`, a random variation of it for
         training.
         """
 
     def count_cut(self, record: Record) -> int:
-        """The tokens or steps of an input that `encode` leaves out, as it is longer than the
-        maximum.
-        """
+        """The number of tokens or steps beyond the maximum, which `encode` cuts from a record."""
         return 0
 
     def vocabulary(self, side: str) -> Sequence[str]:
-        """The tokens or labels by id of the "inputs" or the "targets"; empty where there are
-        none.
-        """
+        """The tokens or labels of the "inputs" or the "targets" by id; empty for numeric ones."""
         return ()
 
     def input_labels(self, record: Record) -> Sequence[str]:
-        """What to call each step of a record's input; empty: its tokens, or the steps' numbers."""
+        """Names for the steps of a record's input; empty: named by its tokens, or numbered."""
         return ()
 
     def target_labels(self, record: Record) -> Sequence[str]:
-        """What to call each step of a record's targets; empty: its tokens, or their numbers."""
+        """Names for the steps of a record's targets; empty: named by its tokens, or numbered."""
         return ()
 
     @property
     def varies(self) -> bool:
-        """Whether `encode(draw=...)` gives other tensors in each epoch (augmentation)."""
+        """Whether training uses random variations, `encode(draw=...)` (augmentation)."""
         return False
 
     def trainable_records(self, records: Any) -> Any:
-        """The training records without those too long to learn from, with a notice that counts
-        them.
-        """
+        """The training records without those that are too long, which a notice counts."""
         return records
 
     def batches(
         self, records: Any, *, batch_size: int | None, batch_tokens: int | None, seed: int
     ) -> Any:
-        """An object with `epoch(number, start=0)` and a length, where the task's batches are not
-        examples of similar length, such as chunks for truncated BPTT; None: they are."""
+        """The task's own batches, such as chunks for truncated BPTT.
+
+        Returns:
+            An object with `epoch(number, start=0)` and a length; None for the usual batches of
+            examples of similar length.
+        """
         return None

@@ -1,4 +1,4 @@
-"""The arguments of `generate`, and the pieces that it answers with."""
+"""The arguments of `generate`, and the pieces that it yields."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ class Request:
     """The arguments of `generate`.
 
     Args:
-        prompt: Text, or the name of a text file, that every sample continues; None starts afresh.
-        length: Maximum number of tokens or steps of a sample; None leaves it to the task.
+        prompt: Text, or the name of a text file, that every sample continues; None for no prompt.
+        length: Maximum number of tokens or steps of a sample; None for the task's default.
         samples: Number of samples.
         temperature: Divides the log-probabilities; 0 takes the most probable token.
-        top_k: Draw from the k most probable tokens only; 0 from all.
-        top_p: Draw from the most probable tokens that hold this share of the probability.
-        beam: Width of a beam search that replaces drawing; 0 draws.
+        top_k: Sample from the k most probable tokens only; 0 for all.
+        top_p: Sample from the most probable tokens with this total probability (nucleus).
+        beam: Beam width; 0 samples instead of beam search.
         seed: Seed of the random numbers.
         stop: A sample ends before this text.
-        condition: The class of sample wanted (a genre), where the model was trained with classes.
+        condition: The label to generate for, such as a genre, for a conditional model.
         reads_files: Whether a prompt may be the name of a file; False for a server's clients.
     """
 
@@ -38,8 +38,12 @@ class Request:
 
 
 class Piece(NamedTuple):
-    """A newly generated part of sample number `sample`: `text` to print at once; `result`, the
-    whole sample, when complete.
+    """A newly generated piece of a sample.
+
+    Attributes:
+        sample: The number of the sample.
+        text: The new text.
+        result: The whole sample, once it is complete.
     """
 
     sample: int

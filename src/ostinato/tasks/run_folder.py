@@ -1,5 +1,5 @@
-"""A trained model is a folder: model.json says what it is, model.safetensors what it has
-learned, report.json how well.
+"""Run folders of trained models: model.json describes the model, model.safetensors holds its
+weights, report.json its scores.
 """
 
 from __future__ import annotations
@@ -35,16 +35,22 @@ from ostinato.tasks.saved_task import (
 )
 from ostinato.tasks.task import Task
 
-WEIGHT = "network_weight"  # key of model.json; absent: the network answers alone
+WEIGHT = "network_weight"  # key of model.json; absent: no interpolation with the baseline
 
 
 @dataclass
 class Trained:
-    """A task with what it has learned: one network, or several that decode together.
+    """A trained model: a fitted task with one network, or several that decode together.
 
-    `counts` is what each metric counted of each example that the run was tested on, as `train`
-    leaves it for `compare`. `not_saved` says why a picture of a new run could not be saved, if so.
-    `joint` is the network together with its baseline, where they answer together.
+
+    Args:
+        task: The fitted task.
+        networks: The networks.
+        folder: The run folder.
+        report: The contents of report.json.
+        counts: The metric counts of each test example, which `train` leaves for `compare`.
+        not_saved: Why a picture of a new run could not be saved; "" if all were.
+        joint: The interpolation of the network with its baseline, if the model uses it.
     """
 
     task: Task
@@ -57,19 +63,19 @@ class Trained:
 
     @property
     def network(self) -> nn.Module:
-        """The network, or several as one."""
+        """The network, or an ensemble of the networks."""
         return self.networks[0] if len(self.networks) == 1 else self.task.combine(self.networks)
 
     @property
     def answering_network(self) -> nn.Module:
-        """What answers: the network, with its baseline where they answer together."""
+        """The network that predicts: interpolated with its baseline, if the model does that."""
         return self.network if self.joint is None else self.joint
 
     def without_baseline(self, purpose: str) -> Self:
-        """The same model whose network answers alone, which is said.
+        """A copy that predicts with the network only, without its baseline; a notice says so.
 
         Args:
-            purpose: what it is for: "streaming"
+            purpose: The purpose, for the notice: "streaming".
         """
         if self.joint is None:
             return self
@@ -80,8 +86,14 @@ class Trained:
 
 
 def save_description(folder: Path, task: Task, kept: Mapping[str, bytes] | None = None) -> None:
-    """Writes model.json: all that is needed to build the network and to encode for it; beside it
-    the files of options that a run keeps, unless their contents are given as `kept`."""
+    """Writes model.json, which describes the network and the preprocessing, and the files that a
+    run keeps.
+
+    Args:
+        folder: The run folder.
+        task: The fitted task.
+        kept: The contents of the files to keep, by option; None reads them.
+    """
     from ostinato import __version__
 
     kept = read_kept(task.options) if kept is None else kept
@@ -101,7 +113,7 @@ def save_description(folder: Path, task: Task, kept: Mapping[str, bytes] | None 
 
 
 def save_weight(folder: Path, weight: float) -> None:
-    """Adds to model.json the weight of the network where it answers together with its baseline."""
+    """Adds the weight of the network in the interpolation with its baseline to model.json."""
     description = {**read_json(folder / "model.json"), WEIGHT: weight}
     write_atomically(folder / "model.json", encode_json(description, indent=1))
 
@@ -109,18 +121,19 @@ def save_weight(folder: Path, weight: float) -> None:
 def restore_joint(
     folder: Path, weights: Sequence[Any], task: Task, networks: list[nn.Module]
 ) -> nn.Module | None:
-    """The network together with its baseline, where they answer together and --alone is not given.
+    """Restores the interpolation of the network with its baseline; None without one, or with
+    --alone.
 
-    Several runs answer together with the baseline of the first, where all of them do with theirs.
+    An ensemble of runs is interpolated with the baseline of the first, if all runs use theirs.
 
     Args:
-        folder: of the first run
-        weights: of the network in each run; None: the network answers alone
-        task: of the runs
-        networks: of the runs
+        folder: The folder of the first run.
+        weights: The weight of the network in each run; None for a network alone.
+        task: The task of the runs.
+        networks: The networks of the runs.
 
     Raises:
-        InputError: the baseline is missing, or a weight is none.
+        InputError: The baseline is missing, or a weight is invalid.
     """
     known = [weight for weight in weights if weight is not None]
     if not known or task.options.alone:
@@ -131,7 +144,10 @@ def restore_joint(
             "train anew"
         )
     if len(known) < len(weights):
-        notify("not all of the runs answer together with a baseline: the networks answer alone")
+        notify(
+            "not all of the runs are interpolated with a baseline: predictions are by the networks "
+            "alone"
+        )
         return None
     weight = sum(known) / len(known)
     network = networks[0] if len(networks) == 1 else task.combine(networks)
@@ -139,8 +155,8 @@ def restore_joint(
     joint = None if baseline is None else task.predictor.join(network, baseline, weight)
     if joint is None:
         raise InputError(
-            f"{folder}: baseline.json is missing, with which the network answers together; copy "
-            f"the run again, or let the network answer alone with {option_name('alone')}"
+            f"{folder}: baseline.json is missing, with which the network is interpolated; copy "
+            f"the run again, or use the network alone with {option_name('alone')}"
         )
     return joint
 
@@ -160,7 +176,7 @@ def save_baseline(folder: Path, baseline: Baseline) -> None:
 
 
 def load_baseline(folder: Path, task: Task) -> Baseline | None:
-    """What the network is measured against, as `train` left it; None in a folder without."""
+    """Loads the baseline that `train` saved; None in a folder without one."""
     path = folder / "baseline.json"
     tensors = path.with_suffix(".safetensors")
     try:
@@ -187,10 +203,10 @@ def task_from(
     """The task that model.json describes.
 
     Args:
-        description: the contents of model.json
-        where: its folder
-        changes: options given now; only those that matter when predicting may be
-        paths: files and folders of the user's that a run does not keep
+        description: The contents of model.json.
+        where: Its folder.
+        changes: Options given now; only options for predicting are allowed.
+        paths: The user's files and folders that a run does not keep, by option.
     """
     from ostinato.tasks import TASKS
 
@@ -204,10 +220,11 @@ def task_from(
 
 
 def load(folder: str | Path, changes: dict[str, Any] | None = None, device: str = "cpu") -> Trained:
-    """A run folder, or several joined by commas as one ensemble.
+    """Loads a run folder, or an ensemble of several, separated by commas.
 
-    Raises InputError for what is missing, damaged, newer than this version, or does not fit
-    together.
+    Raises:
+        InputError: A file is missing, damaged or newer than this version, or runs do not fit
+            together.
     """
     from ostinato.tasks import TASKS
 
@@ -240,7 +257,7 @@ def load(folder: str | Path, changes: dict[str, Any] | None = None, device: str 
 
 
 def shared(description: dict[str, Any]) -> tuple[str, dict[str, Any]]:
-    """What runs that answer together must have in common: the task, and its vocabularies or
+    """The part of model.json that the runs of an ensemble must share: task, vocabularies,
     scalers.
     """
     from ostinato.tasks import TASKS

@@ -1,4 +1,4 @@
-"""What model.json says of a run, checked, and the task and the network that it describes."""
+"""Reads and checks model.json, and restores the task and the network that it describes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ostinato.errors import InputError, nearest, option_name
 from ostinato.tasks.kept_files import resolve_paths
 from ostinato.tasks.task import Task, TaskDefinition
 
-FORMAT = 2  # of model.json; raise it when an older version could not read a newer folder
+FORMAT = 2  # of model.json; increased when older versions cannot read newer folders
 READABLE = (1, 2)
 
 
@@ -37,7 +37,7 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def describe(folder: str | Path) -> dict[str, Any]:
-    """The checked contents of a run's model.json."""
+    """Reads and checks a run's model.json."""
     folder = Path(folder)
     path = folder / "model.json"
     if folder.is_file():
@@ -75,14 +75,14 @@ def restore_task(
     *,
     paths: Mapping[str, Any] | None = None,
 ) -> Task:
-    """A task of a known kind.
+    """Restores a task of a known definition.
 
     Args:
-        definition: the kind
-        description: the contents of model.json
-        where: its folder
-        changes: options given now; only those that matter when predicting may be
-        paths: files and folders of the user's that a run does not keep
+        definition: The definition of the task.
+        description: The contents of model.json.
+        where: Its folder.
+        changes: Options given now; only options for predicting are allowed.
+        paths: The user's files and folders that a run does not keep, by option.
     """
     known = options.fields(definition.options)
     values, state = move_decided_options(description, known, definition.options.format_1_state_only)
@@ -116,10 +116,11 @@ def restore_task(
 def move_decided_options(
     description: dict[str, Any], known: Collection[str], state_only: Collection[str] = ()
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """(options, preprocessing state) of a model.json.
+    """(options, preprocessing state) of a model.json of any format.
 
-    Format 1 kept the options that the data decided (members, crop, embedding_size, ...) in the
-    state, beside the values that were asked for; since format 2 they are options."""
+    In format 1 options that the data decides (members, crop, embedding_size, ...) were part of the
+    state, and the options were as the user gave them; since format 2 they are options.
+    """
     values, state = dict(description["options"]), dict(description["state"])
     if description["format"] == 1:
         decided = [name for name in state if name in known and name not in state_only]
@@ -128,10 +129,12 @@ def move_decided_options(
 
 
 def load_weights_of(task: Task, folder: Path, device: str) -> nn.Module:
-    """The network of a task with the weights of its folder."""
+    """Builds the network of a task with the weights of its folder."""
     path = folder / "model.safetensors"
     weights = load_weights(path)
-    if not task.options.closed_form:  # before memory is taken for sizes that the file belies
+    if (
+        not task.options.closed_form
+    ):  # before memory is allocated for sizes that contradict the file
         check_shapes(unique_state(task.outline()), weights, str(path))
     network = task.build_unchecked()
     load_unique_state(network, weights, str(path))

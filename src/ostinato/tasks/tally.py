@@ -7,12 +7,13 @@ from typing import Any, Protocol
 
 
 class Tally(Protocol):
-    """What adds up the results of `Predictor.analyse`, so that an evaluation need not hold all
-    predictions."""
+    """Computes the results of `Predictor.analyse` piece by piece, so that an evaluation need not
+    hold all predictions in memory.
+    """
 
     def add(self, records: Sequence[Any], predictions: Sequence[Any]) -> None:
-        """Adds some records with their predictions."""
+        """Adds records with their predictions."""
 
     def result(self) -> dict[str, Any]:
-        """What `Predictor.analyse` would return for all of them."""
+        """The results of `Predictor.analyse` for all records added."""
         ...

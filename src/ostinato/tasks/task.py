@@ -46,18 +46,18 @@ class TaskDefinition:
         metrics: Names in METRICS, the main one first.
         sample: The folder of the packaged sample.
         options, reader, preprocessing, predictor: The classes of these parts.
-        build_network: (options, preprocessing) -> a fresh network.
-        combine: Several trained networks -> one that answers for all (an ensemble).
+        build_network: (options, preprocessing) -> a network with initial weights.
+        combine: Several trained networks -> an ensemble.
         fit_baseline: (task, records) -> Baseline.
         restore_baseline: (task, state) -> Baseline.
         next_commands: (task, run folder, file or None) -> commands to try next.
-        initialise: (network, options, preprocessing): sets what a fresh network starts from besides
-            chance, such as pretrained vectors. Called before training only.
+        initialise: (network, options, preprocessing): sets initial weights other than random ones,
+            such as pretrained embeddings. Called before training only.
         training: Defaults of training options that differ from the general ones.
-        sample_training: Options that make a good run of a few minutes on the packaged sample.
-        record_columns: The names of the two parts of an example that is given in Python.
-        throughput_unit: The tokens that are counted as tokens per second.
-        token: What a token is, where no option `unit` says it.
+        sample_training: Options for a good run of a few minutes on the packaged sample.
+        record_columns: The names of the two parts of an example given as a pair in Python.
+        throughput_unit: The side whose tokens are counted as tokens per second.
+        token: The name of a token, for tasks without an option `unit`.
         compare_models: The models that `compare` trains by default.
         per_network_state: Keys of the preprocessing's state that may differ between runs of an
             ensemble.
@@ -114,16 +114,16 @@ class Task:
         return self.definition.predictor(self.options, self.preprocessing, task_name=self.name)
 
     def fit(self, records: Any) -> Task:
-        """The same task, fitted: vocabularies and scalers made, options that the data decides
-        filled in.
+        """Fits vocabularies and scalers and fills in the options that the data decides; returns the
+        fitted task.
         """
         options, preprocessing = self.definition.preprocessing.fit(self.options, records)
         return replace(self, options=options, preprocessing=preprocessing)
 
     def restore(self, state: dict[str, Any]) -> Task:
-        """The same task, fitted as `preprocessing.to_dict()` says."""
+        """The task with the fitted state that `preprocessing.to_dict()` returned."""
         preprocessing = self.definition.preprocessing.from_dict(self.options, state)
-        # what a run of before does not say of its options may follow from the state
+        # options that older versions did not save may follow from the state
         options = getattr(preprocessing, "options", self.options)
         return replace(self, options=options, preprocessing=preprocessing)
 
@@ -131,21 +131,21 @@ class Task:
         return replace(self, options=options)
 
     def build_network(self) -> nn.Module:
-        """A fresh network; the task must be fitted.
+        """Builds a network with initial weights; the task must be fitted.
 
         Raises:
-            InputError: The machine has not enough memory for it.
+            InputError: It does not fit into memory.
         """
-        if not self.options.closed_form:  # else its size follows from what was counted
+        if not self.options.closed_form:  # the size of those follows from their counts
             check_memory(self.outline())
         return self.build_unchecked()
 
     def build_unchecked(self) -> nn.Module:
-        """A fresh network whose size is known to fit."""
+        """Builds a network without checking that it fits into memory."""
         return self.definition.build_network(self.options, self.preprocessing)
 
     def outline(self) -> nn.Module:
-        """The network's modules with the shapes of their tensors, without memory for them."""
+        """The network's modules with the shapes of their tensors, on the meta device."""
         return outline(self.build_unchecked)
 
     def initialise(self, network: nn.Module) -> None:
@@ -162,8 +162,8 @@ class Task:
         return self.definition.restore_baseline(self, state)
 
     def choose_metric(self, scores: Mapping[str, float]) -> str:
-        """The metric of a report to compare by: that of the dev set, or where the report does not
-        have it (the loss, which chooses the weights of small data) the task's first.
+        """The metric of a report by which models are compared: the dev metric; if the report does
+        not have it (the loss, which chooses the weights with small data), the task's first metric.
         """
         metric = self.options.dev_metric
         return metric if metric in scores else self.definition.metrics[0]

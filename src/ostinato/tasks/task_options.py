@@ -12,20 +12,20 @@ class TaskOptions:
     """The base of every task's options."""
 
     closed_form_models: ClassVar[tuple[str, ...]] = ()  # models fitted by counting or a solver
-    # keys of a format 1 state that are no decided options, though options have the same names
+    # keys of a format 1 state that are not options, though options of the same names exist
     format_1_state_only: ClassVar[tuple[str, ...]] = ()
 
     def __post_init__(self) -> None:
-        """Checks of options against each other; subclasses call it first."""
+        """Checks options against each other; subclasses call it first."""
 
     @classmethod
     def data_defaults(cls, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Defaults, of the task or of training, that depend on other options that were given."""
+        """Defaults of task or training options that depend on the options given."""
         return {}
 
     @classmethod
     def as_model(cls, name: str) -> dict[str, Any]:
-        """The options that select the model which `compare` knows by this name."""
+        """The options that select a model, given its name in `compare`."""
         return {"cell": name}
 
     @property
@@ -34,5 +34,5 @@ class TaskOptions:
         return False
 
     def at_a_terminal(self) -> Self:
-        """The options for interactive use: one input after the other."""
+        """The options for interactive use, where inputs arrive one by one."""
         return self

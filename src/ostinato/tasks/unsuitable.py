@@ -1,4 +1,4 @@
-"""The error for a model that the data, or this installation, does not allow."""
+"""The error for a model that does not suit the data, or is not available in this installation."""
 
 from __future__ import annotations
 
@@ -6,4 +6,6 @@ from ostinato.errors import InputError
 
 
 class Unsuitable(InputError):
-    """A model that this data, or this installation, does not allow. `compare` skips it."""
+    """A model does not suit the data, or is not available in this installation; `compare` skips
+    it.
+    """

@@ -27,13 +27,13 @@ def test_hold_out_refuses(options):
 
 
 def test_hold_out_of_one_group():
-    with pytest.raises(InputError, match="^1 example: none can be held back; give dev"):
+    with pytest.raises(InputError, match="^1 example: none can be held out; give dev"):
         hold_out(["a"], number=1)
     many = ["a"] * 100 + ["b", "c", "d"]
     for seed in range(10):
         assert set(hold_out(many, number=2, seed=seed)[1]) < {"b", "c", "d"}
     assert hold_out(["a"] * 9 + ["b"] * 8, number=1)[1] == ["b"] * 8
-    with pytest.raises(InputError, match="3 examples, all alike: none can be held back; give dev"):
+    with pytest.raises(InputError, match="3 examples, all alike: none can be held out; give dev"):
         hold_out([1, 1, 1], number=1)
 
 

@@ -121,7 +121,7 @@ FAULTS = [
     (
         CONLLU.replace("\n3\tn't", "\nx\tn't"),
         {},
-        r":6: 'x' is no number of a CoNLL-U token; expected 1, 1-2 or 1.1",
+        r":6: 'x' is not the number of a CoNLL-U token; expected 1, 1-2 or 1.1",
     ),
     (
         CONLLU.replace("\t4\taux\t_\t_", ""),

@@ -1,4 +1,4 @@
-"""When `ostinato train` began: a time limit counts from there, the imports included."""
+"""The start time of `ostinato train`, from which a time limit counts; it includes the imports."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ _began: list[float] = []
 
 
 def note_command_beginning() -> None:
-    """Notes the time; the command line calls it before anything slow is imported."""
+    """Notes the current time; the command line calls it before slow imports."""
     _began[:] = [time.monotonic()]
 
 
 def take_command_beginning() -> float:
-    """When the command began, by time.monotonic(); now, where nothing was noted.
+    """The start time of the command, by time.monotonic(); the current time if none was noted.
 
-    What was noted holds for one run: a second one in the same process begins when it begins."""
+    A noted time is used once: a second run in the same process starts when it is called.
+    """
     return _began.pop() if _began else time.monotonic()

@@ -1,4 +1,4 @@
-"""What a training run is asked to do: files, options and where they come from, checked."""
+"""The configuration of a training run: files and options, merged from all sources and checked."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ostinato.training.options import Options
 
 Files = str | Path | Sequence[str | Path]
 
-# what suits one optimizer does not suit another
+# settings that do not carry over to another optimizer
 OPTIMIZER_SETTINGS = (
     "learning_rate",
     "weight_decay",
@@ -34,17 +34,17 @@ class RunRequest:
     """The arguments of `ostinato train`, as the user gave them.
 
     Attributes:
-        task: name of the task
-        train: files to learn from; none: the packaged sample
-        dev: files to choose the best weights by
-        test: files to report on
+        task: the name of the task
+        train: training files; if empty, the packaged sample
+        dev: dev files, which choose the best weights
+        test: test files, for the report
         recipe: a packaged name, or a TOML file
         time_limit: 90s, 10m, 2h
-        seed: of all that is random
+        seed: seed of all random numbers
         device: cpu, cuda or auto
         settings: options of the task and of training by name
-        processes: that train together
-        init_from: a run whose weights are taken over
+        processes: number of processes that train together
+        init_from: a run whose weights are the initial weights
     """
 
     task: str
@@ -60,14 +60,15 @@ class RunRequest:
     init_from: str | None = None
 
 
-# whatever the seed, the same dev set and vocabulary: such runs can answer together
+# independent of --seed: runs with the same dev set and vocabulary can form an ensemble
 HELD_OUT_SEED = 1
 
 
 @dataclass
 class RunConfig:
-    """Everything that decides how a run comes out; saved in its folder, so that --resume continues
-    the same run."""
+    """Everything that determines the result of a run; saved in its folder, so that --resume
+    continues the same run.
+    """
 
     task: str
     train: list[str]
@@ -77,10 +78,10 @@ class RunConfig:
     seed: int
     device: str
     time_limit: float | None = None  # seconds
-    held_out_seed: int | None = None  # of the dev set; None: `seed`, as runs of before have it
-    processes: int = 1  # the run began with; its batches hold --batch-size examples for each
+    held_out_seed: int | None = None  # of the dev set; None: `seed`, as in older versions
+    processes: int = 1  # at the start; each has --batch-size examples of a batch
     init_from: str | None = None
-    held_out_more: bool = False  # of small data, a larger share; runs of before have less
+    held_out_more: bool = False  # a larger share of small data; not in older versions
 
     def build_task(self) -> Task:
         """The task with these options, not yet fitted to data."""
@@ -107,7 +108,7 @@ def make_config(request: RunRequest) -> RunConfig:
     """Combines the defaults, the recipe and the request; later ones take precedence.
 
     Raises:
-        InputError: an option that does not exist or does not make sense.
+        InputError: an option is unknown or invalid.
     """
     chosen = find_task(request.task)
     recipe = read_recipe(request.recipe, request.task) if request.recipe else {}
@@ -144,14 +145,13 @@ def make_config(request: RunRequest) -> RunConfig:
 def merge_settings(defaults: Mapping[str, Any], *layers: Mapping[str, Any]) -> dict[str, Any]:
     """The settings of all layers, without the defaults; later layers take precedence.
 
-    A layer with one of batch_size and batch_tokens means that one alone, not a limit on top of an
-    earlier layer's other one:
+    A layer with only one of batch_size and batch_tokens replaces both of an earlier layer:
 
         merge_settings({"batch_tokens": 1200}, {"batch_size": 32})
         -> {"batch_size": 32, "batch_tokens": None}
 
-    A layer with another optimizer does not take over the learning rate or the decay of an earlier
-    one."""
+    A layer with another optimizer drops the learning rate and the decay of earlier layers.
+    """
     values: dict[str, Any] = {}
     for layer in layers:
         earlier = {"optimizer": options.fields(Options)["optimizer"].default, **defaults, **values}
@@ -173,7 +173,7 @@ def merge_settings(defaults: Mapping[str, Any], *layers: Mapping[str, Any]) -> d
 
 
 def check_seed(seed: int) -> None:
-    """Raises InputError for a seed that no random generator takes."""
+    """Raises InputError for a seed outside the range of the random generators."""
     if not 0 <= seed < 2**63:
         raise InputError(f"--seed must be between 0 and 2**63 - 1; got {seed}")
 
@@ -185,13 +185,13 @@ def absolute_paths(files: Files) -> list[str]:
 
 
 def relative_path(file: str) -> str:
-    """A file below the working directory relative to it, as the user most likely wrote it."""
+    """A file below the working directory as a relative path, as the user probably wrote it."""
     path = Path(file)
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else file
 
 
 def parse_duration(text: str, name: str = "time_limit") -> float:
-    """Seconds of a time such as 90s, 10m or 1h30m; a bare number is seconds.
+    """Parses a duration such as 90s, 10m or 1h30m as seconds; a bare number is seconds.
 
     parse_duration("1h30m") -> 5400.0"""
     units = {"h": 3600, "m": 60, "s": 1, "": 1}

@@ -17,25 +17,27 @@ from ostinato.tasks.language.next_words import suggest_words
 from ostinato.tasks.reader import Record
 from ostinato.tasks.task import Task
 
-MOST_PAIRS = 100  # examples whose losses with and without teacher forcing are compared
+MOST_PAIRS = 100  # examples on which teacher forcing and free running are compared
 
 
-MOST_CONTINUED = 40  # tokens that a language model's beam search goes on for
+MOST_CONTINUED = 40  # length of a language model's beam search in tokens
 
 
 def decodes(task: Task, network: Any) -> bool:
-    """Whether a model goes on from its own answers: encoder-decoders and language models do."""
+    """Whether a model has a decoder that reads its own output, as encoder-decoders and language
+    models do.
+    """
     reads_prompts = hasattr(task.preprocessing, "prompt_ids") and hasattr(network, "read")
     return hasattr(network, "bos") or reads_prompts
 
 
 def reads_own_answers(task: Task, network: Any) -> bool:
-    """Whether free running can be measured: of what decodes, and of models of music."""
+    """Whether free running can be measured: for models that decode, and for music models."""
     return decodes(task, network) or hasattr(task.predictor, "prefix_losses")
 
 
 def measure_prefixes(task: Task, network: Any, records: Iterable[Record]) -> list[Losses]:
-    """The losses on gold and on own prefixes, of the first records that have a target."""
+    """The losses on gold and on own prefixes for the first records with a target."""
     if hasattr(task.predictor, "prefix_losses"):
         found = task.predictor.prefix_losses(network, list(islice(records, MOST_PAIRS)))
         return [Losses(*each) for each in found]
@@ -43,7 +45,7 @@ def measure_prefixes(task: Task, network: Any, records: Iterable[Record]) -> lis
 
 
 def find_search(task: Task, network: Any, batch: Batch, text: str) -> SearchStart:
-    """Where a beam search begins."""
+    """The start of a beam search for a batch of one input."""
     options, preprocessing = task.options, task.preprocessing
     if hasattr(network, "bos"):
         sources = replace(batch, targets=None, target_lengths=None)
@@ -77,9 +79,9 @@ def find_search(task: Task, network: Any, batch: Batch, text: str) -> SearchStar
 def collect_pairs(
     task: Task, network: Any, records: Iterable[Record]
 ) -> list[tuple[SearchStart, list[int]]]:
-    """Where decoding begins and the target's ids, for the first records that have a target.
+    """The start of decoding and the target ids, for the first records with a target.
 
-    Of a text a language model is given the first token, and is to write the next ones.
+    A language model starts from the first token of a text; the next tokens are its target.
     """
     found = []
     examples = (encode(task, record) for record in records)

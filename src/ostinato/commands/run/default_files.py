@@ -1,4 +1,4 @@
-"""The files that a run was tested on: the default where a command is given none."""
+"""The default files of commands: those that a run was tested on."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ def tested_files(trained: Trained, otherwise: str, *, any_examples: bool = False
 
     Args:
         trained: the run
-        otherwise: message of the InputError if there are no such files
-        any_examples: whether the training files will do, too
+        otherwise: the message of the InputError if these files do not exist
+        any_examples: whether training files are acceptable
     """
     plan = trained.folder / "training" / "plan.json"
     saved = read_json(plan) if plan.is_file() else {}

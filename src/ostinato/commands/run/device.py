@@ -6,14 +6,14 @@ from ostinato.errors import InputError, nearest
 
 
 def choose_device(name: str, local_rank: int = 0) -> str:
-    """The device of that name; "auto" is "cuda" where there is one, else "cpu".
+    """Checks the name of a device; "auto" means "cuda" if available, otherwise "cpu".
 
     Args:
         name: cpu, cuda, cuda:1 or auto
-        local_rank: of several processes on this machine, the number of this one: its GPU's, too
+        local_rank: the number of this process among those on this machine, and of its GPU
 
     Raises:
-        InputError: there is no such device.
+        InputError: the device is not available.
     """
     import torch
 

@@ -1,4 +1,4 @@
-"""Digests of what several processes of one run must have in common, quick to compare."""
+"""Digests of configuration and data, by which the processes of a run check that they agree."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ from ostinato.data.files.atomic import sha256
 
 
 def digest_json(value: Any) -> str:
-    """The same for equal JSON values."""
+    """A digest of a JSON value."""
     content = json.dumps(value, sort_keys=True, ensure_ascii=True, default=str)
     return hashlib.sha256(content.encode()).hexdigest()
 
 
 def digest_files(files: Sequence[str]) -> str:
-    """The same for files of equal content, wherever they are; of folders, the names and sizes of
-    their files count."""
+    """A digest of the contents of files, independent of their paths; for folders, of the names and
+    sizes of their files.
+    """
     return digest_json([digest_path(Path(file)) for file in files])
 
 

@@ -1,7 +1,8 @@
-"""The network that a time limit leaves time for: its speed is measured, and defaults give way.
+"""Fits the network to the time limit, by measuring its speed and reducing defaults.
 
-Where the first steps show that the run would end long before its epochs, the default number of
-networks is halved, then the default size. What was asked for is never changed."""
+If the first steps show that the time is over long before the epochs, the default number of networks
+is halved, then the default size. Options that the user gave are never changed.
+"""
 
 from __future__ import annotations
 
@@ -24,15 +25,17 @@ from ostinato.training.loop import EpochBatches, train
 from ostinato.training.optimise import build_optimizer
 from ostinato.training.options import Options
 
-# shares of the run's steps that must fit into the time; else something gives way
+# shares of the run's steps that must fit into the time; otherwise defaults are reduced
 WITH_ENSEMBLE, WITH_SIZE = 0.5, 0.15
 SMALLEST = 64  # units
 HALVINGS = 2  # of the size
-STEPS, PROBE_SHARE = 5, 0.02  # that are timed, after a first one; of the seconds that there are
+STEPS, PROBE_SHARE = 5, 0.02  # steps timed after a first one; maximum share of the time for it
 
 
 class Candidate(NamedTuple):
-    """Options of the task, and the share of the steps from which on they are taken."""
+    """Options of the task, and the share of the steps that must fit into the time to choose
+    them.
+    """
 
     options: Any
     enough: float
@@ -47,22 +50,22 @@ def fit_to_time(
     seconds: float,
     device: str,
 ) -> tuple[Task, Options]:
-    """The task with the options that the time is enough for, and a warm-up that suits it.
+    """Reduces default options until the time is enough, and adapts the warm-up.
 
     Args:
-        task: fitted
-        batches: of the training data
-        options: of training
-        given: names of the options that were asked for
-        seconds: that there are for training
-        device: where the network is trained
+        task: the fitted task
+        batches: the batches of the training data
+        options: the training options
+        given: the names of the options that the user gave
+        seconds: the time for training
+        device: the device of the network
     """
     all_steps = 1.0
     for candidate in list_candidates(task.options, given):
         chosen = task.with_options(candidate.options)
         try:
             rate = time_step(chosen, batches, options, PROBE_SHARE * seconds, device)
-        except InputError:  # such as --tied, whose sizes hang together: the default stays
+        except InputError:  # e.g. --tied, which couples sizes: the default stays
             continue
         all_steps = options.epochs * len(batches) / options.accumulate
         found, steps = chosen, seconds / rate
@@ -75,7 +78,7 @@ def fit_to_time(
 
 
 def list_candidates(options: Any, given: Collection[str]) -> Iterator[Candidate]:
-    """The options, then cheaper ones: fewer networks first, then smaller ones."""
+    """Yields the options, then cheaper ones: fewer networks first, then smaller ones."""
     known = option_fields.fields(type(options))
     members = getattr(options, "members", None) or 1
     if "members" in known and "members" not in given:
@@ -88,7 +91,7 @@ def list_candidates(options: Any, given: Collection[str]) -> Iterator[Candidate]
             if options.hidden_size // 2 < SMALLEST:
                 break
             yield Candidate(options, WITH_SIZE)
-            # even, as both directions have half of it
+            # even, since each direction gets half
             options = replace(options, hidden_size=options.hidden_size // 4 * 2)
     yield Candidate(options, 0.0)
 
@@ -96,7 +99,7 @@ def list_candidates(options: Any, given: Collection[str]) -> Iterator[Candidate]
 def time_step(
     task: Task, batches: EpochBatches, options: Options, most: float, device: str
 ) -> float:
-    """Seconds of a step of a fresh network, from a few that leave its weights as they are."""
+    """Seconds per training step of a new network, measured on a few steps at learning rate 0."""
     with torch.random.fork_rng(), silence_notices():
         network = task.build_network().to(device)
         optimizer = build_optimizer(network, options)
@@ -117,7 +120,7 @@ def time_step(
 
 
 def describe_change(before: Any, after: Any, epochs: float) -> None:
-    """Says which defaults gave way to the time limit."""
+    """Notifies of defaults that were reduced because of the time limit."""
     changes = [
         f"{as_flag(name)} {getattr(after, name)} instead of {getattr(before, name)}"
         for name in ("members", "hidden_size")

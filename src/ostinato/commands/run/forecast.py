@@ -1,19 +1,19 @@
-"""How long a run will take, said once after its first steps."""
+"""The forecast of a run's duration, printed once after its first steps."""
 
 from __future__ import annotations
 
 from ostinato.training.loop import Progress
 
-ENOUGH = 3.0  # seconds of steps to forecast from
-WORTH_SAYING = 30.0  # seconds
+ENOUGH = 3.0  # seconds of steps that a forecast is based on
+WORTH_SAYING = 30.0  # seconds; shorter runs get no forecast
 
 
 class Forecast:
     """Forecast(epochs=10, begin=0)(progress) -> a line after the first steps, "" after others.
 
     Args:
-        epochs: where the run ends
-        begin: epochs completed when it began
+        epochs: the number of epochs of the run
+        begin: epochs completed at the start
     """
 
     def __init__(self, epochs: float, begin: float):
@@ -21,7 +21,7 @@ class Forecast:
         self.seconds, self.steps, self.said = 0.0, 0, False
 
     def __call__(self, progress: Progress) -> str:
-        """The forecast, when there have been enough steps for it."""
+        """The forecast, once there have been enough steps; otherwise ""."""
         self.steps += 1
         self.seconds += progress.seconds * (self.steps > 1)  # the first one allocates and compiles
         done = progress.epoch - self.begin
@@ -33,8 +33,8 @@ class Forecast:
             return ""
         return (
             f"about {format_duration(left)} for {self.epochs:.4g} epochs of "
-            f"{max(1, round(self.steps / done)):,} steps; --time-limit ends earlier, with all "
-            "that belongs to it"
+            f"{max(1, round(self.steps / done)):,} steps; --time-limit ends it earlier, with its "
+            "report"
         )
 
 

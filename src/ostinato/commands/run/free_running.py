@@ -15,11 +15,11 @@ from ostinato.tasks.task import Task
 
 
 def measure_free_running(task: Task, network: Any, records: Sequence[Record]) -> dict[str, Any]:
-    """-log p a token with teacher forcing and with free running, of the first examples.
+    """-log p per token with teacher forcing and with free running, for the first examples.
 
     Args:
-        task: Of the records.
-        network: The trained network; of several, the first.
+        task: The task of the records.
+        network: The trained network; the first one of an ensemble.
         records: Examples with targets.
 
     Returns:
@@ -27,13 +27,13 @@ def measure_free_running(task: Task, network: Any, records: Sequence[Record]) ->
         {...}}; see `inspection.views.forcing`.
 
     Raises:
-        InputError: A model that decodes nothing.
+        InputError: The model has no decoder.
     """
     member = first_network(network)
     if not reads_own_answers(task, member):
         raise InputError(
-            f"{option_name('free_running')}: a model of task {task.name} does not read its own "
-            "answers while it gives them"
+            f"{option_name('free_running')}: a model of task {task.name} does not read its "
+            "own output while it decodes"
         )
     return summarise(measure_prefixes(task, member, records))
 
@@ -41,7 +41,7 @@ def measure_free_running(task: Task, network: Any, records: Sequence[Record]) ->
 def format_free_running(
     name: str, found: dict[str, Any], other: dict[str, Any] | None, other_name: str
 ) -> Iterator[str]:
-    """A table: the loss on gold and on own prefixes, of a run and of another beside it."""
+    """A table of the loss on gold and on own prefixes, for one run or for two."""
     rows = [
         [run, each["teacher_forcing"], each["free_running"], each["gap"]]
         for run, each in ((name, found), (other_name, other))

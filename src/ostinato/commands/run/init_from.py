@@ -1,8 +1,8 @@
 """`--init-from RUN`: initialises a network with the weights of another run of the same task.
 
-Weights are matched by name. Where a dimension counts tokens, labels or characters, its rows are
-matched by token: the row of "house" goes to the row of "house", wherever it is in either
-vocabulary."""
+Weights are matched by name. Rows that belong to tokens, labels or characters are matched by token:
+the row of "house" is copied to the row of "house", whatever its ids in the two vocabularies.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SIDES = (
     (re.compile(r"embedding|words"), "inputs"),
 )
 HASHED = re.compile(r"affixes\.table")  # its rows are indexed by hashes of character ids
-RUNNING = re.compile(r"running_(mean|var)$")  # the only buffers that are learned
+RUNNING = re.compile(r"running_(mean|var)$")  # the only buffers that training changes
 # options of tokenisation, inherited so that tokens match those of the run
 READING = {"unit", "lowercase", "tokenized", "zero_digits"}
 # options that name files, or depend on them
@@ -41,7 +41,7 @@ NOT_TAKEN = {
 
 @dataclass
 class Reuse:
-    """What was taken over from a run, and what was not.
+    """A record of which weights were copied from a run.
 
     Attributes:
         run: the run folder
@@ -77,10 +77,10 @@ class Reuse:
 
 
 def describe_source(run: str | Path, task_name: str) -> dict[str, Any]:
-    """The model.json of the run whose weights are taken over.
+    """Reads the model.json of the run whose weights are copied.
 
     Raises:
-        InputError: there is no run, or it is of another task or of a closed-form model.
+        InputError: there is no such run, or it is of another task or of a closed-form model.
     """
     description = run_folder.describe(run)
     flag = option_name("init_from")
@@ -92,7 +92,7 @@ def describe_source(run: str | Path, task_name: str) -> dict[str, Any]:
     if run_folder.task_from(description, run).options.closed_form:
         raise InputError(
             f"{flag} {run}: its model was fitted without gradient steps and has no weights to "
-            "begin with"
+            "start from"
         )
     return description
 
@@ -149,8 +149,9 @@ def copy_tensor(
 ) -> None:
     """Copies one tensor, or its rows of known tokens, and records in `found` how much.
 
-    Rows are matched in each dimension whose size is that of the vocabulary: an embedding [V, E] or
-    output layer [V, H] in the first, the transitions [V, V] of a CRF in both."""
+    Rows are matched in each dimension whose size is that of the vocabulary: the first one of an
+    embedding [V, E] or output layer [V, H], both of a CRF's transitions [V, V].
+    """
     before, now = known
     side = next((side for pattern, side in SIDES if pattern.search(name)), "")
     same = before.get(side) == now.get(side)

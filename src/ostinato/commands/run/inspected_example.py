@@ -1,4 +1,4 @@
-"""A record as an example to inspect: encoded, cut to length, with a name for each step."""
+"""Encodes a record as an example to inspect, cut to a number of steps, with step names."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ostinato.tasks.task import Task
 
 
 def encode(task: Task, record: Record) -> Example:
-    """A record as an Example, without targets where it has none."""
+    """Encodes a record as an Example, without targets if it has none."""
     preprocessing = task.preprocessing
     if hasattr(preprocessing, "prompt_ids"):  # a text, of one line or many
         ids = torch.tensor(preprocessing.prompt_ids(record.text), dtype=torch.int64)
@@ -32,7 +32,7 @@ def encode(task: Task, record: Record) -> Example:
 
 
 def cut_example(example: Example, steps: int) -> tuple[Example, int]:
-    """The first `steps` steps of an example, and how many are left out."""
+    """Cuts an example to its first `steps` steps; also returns the number of steps left out."""
     length = len(example.inputs)
     if length <= steps:
         return example, 0
@@ -45,13 +45,13 @@ def cut_example(example: Example, steps: int) -> tuple[Example, int]:
 
 
 def prepare(example: Example) -> Batch:
-    """A batch of one example, in float64."""
+    """Makes a batch of one example, in float64."""
     batch = collate([example])
     return replace(batch, inputs=to_float64(batch.inputs), targets=to_float64(batch.targets))
 
 
 def label_steps(task: Task, record: Record, batch: Batch) -> dict[str, list[str]]:
-    """What to call each step of the inputs and of the targets."""
+    """Names for the steps of the inputs and of the targets."""
     preprocessing = task.preprocessing
     labels = {}
     for side, values in (("inputs", batch.inputs), ("targets", batch.targets)):
@@ -67,7 +67,7 @@ def label_steps(task: Task, record: Record, batch: Batch) -> dict[str, list[str]
 
 
 def describe_record(task: Task, record: Record) -> str:
-    """A record's text, or what it is."""
+    """The text of a record, or a description of a record without text."""
     for name in ("source", "text", "inputs", "bases", "name", "image", "where"):
         value = getattr(record, name, None)
         if isinstance(value, str) and value.strip():

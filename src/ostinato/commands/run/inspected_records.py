@@ -1,4 +1,4 @@
-"""Inspected records: texts and files from the command line, as records of the task."""
+"""Reads texts and files from the command line as the records to inspect."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from ostinato.notices import notify
 from ostinato.tasks.reader import Record
 from ostinato.tasks.task import Task
 
-LONGEST_NAME = 256  # of a file, in bytes
+LONGEST_NAME = 256  # maximum bytes of a file name
 
 
 def read_corpus(task: Task, files: Sequence[str]) -> Sequence[Record]:
-    """The records of a corpus: labelled ones where the files have labels, else inputs."""
+    """Reads the records of a corpus: labelled ones if the files have labels, otherwise inputs."""
     try:
         return task.reader.read(files)
     except InputError:
@@ -35,12 +35,12 @@ def note_missing_file(given: str) -> None:
 
 
 def read_records(task: Task, inputs: Sequence[str], example: int) -> list[Record]:
-    """The records of texts and files from the command line.
+    """Reads the records of texts and files from the command line.
 
     A tab separates an input from its target: "Ein Hund.\\tA dog.".
 
     Raises:
-        InputError: A file without that many examples.
+        InputError: A file has too few examples.
     """
     records: list[Record] = []
     for given in inputs:
@@ -59,7 +59,7 @@ def read_records(task: Task, inputs: Sequence[str], example: int) -> list[Record
 
 
 def read_file(task: Task, name: str, example: int) -> list[Record]:
-    """The examples of a file from number `example` on, a few; of a language model all lines."""
+    """Reads a few examples of a file, from number `example` on; for a language model all lines."""
     found = list(islice(read_whole(task, name), example - 1, example + 7))
     if not found:
         raise InputError(f"{name}: no example number {example}")
@@ -70,7 +70,7 @@ def read_file(task: Task, name: str, example: int) -> list[Record]:
 
 
 def read_whole(task: Task, name: str) -> Iterator[Record]:
-    """The inputs of a file; sequences that are streamed are read to their ends."""
+    """Reads the inputs of a file; streamed sequences are read to their ends."""
     for record in task.reader.read_inputs([name]):
         pieces = getattr(record, "pieces", None)
         yield record if pieces is None else task.reader.as_record("".join(pieces))

@@ -1,4 +1,4 @@
-"""After training: network and baseline answer together where that is better on the dev set."""
+"""Interpolates network and baseline after training, if that is better on the dev set."""
 
 from __future__ import annotations
 
@@ -15,8 +15,11 @@ from ostinato.tasks.shared.joint_labels import choose_weight
 
 
 def join_baseline(run: TrainingRun) -> nn.Module | None:
-    """The network together with its baseline, saved as the answer of the run; None where the
-    network answers alone: as was asked for, or as the baseline does not help on the dev set."""
+    """Interpolates the network with its baseline, and saves the weight in the run folder.
+
+    Returns:
+        The interpolation; None with --alone, or if it is not better on the dev set.
+    """
     task, network, dev = run.task, run.network, run.scored_dev
     if task.options.closed_form or getattr(task.options, "alone", True):
         return None
@@ -25,7 +28,7 @@ def join_baseline(run: TrainingRun) -> nn.Module | None:
     if baseline is None or other is None:
         return None
     if task.reader.overlap(run.splits.dev, run.splits.train) > OVERLAP_SHARE:
-        return None  # a baseline knows by heart what it was fitted to
+        return None  # a baseline has memorised examples that it was fitted to
     with silence_notices():
         chosen = choose_weight(
             task.predictor.unit_log_probabilities(network, dev),
@@ -38,8 +41,8 @@ def join_baseline(run: TrainingRun) -> nn.Module | None:
             return None
     run_folder.save_weight(run.folder, chosen.weight)
     notify(
-        f"the network answers together with its baseline ({baseline.name}): weight of the network "
-        f"{chosen.weight:.2f}, from the dev set; --alone switches that off"
+        f"the network is interpolated with its baseline ({baseline.name}): weight of the network "
+        f"{chosen.weight:.2f}, from the dev set; --alone disables it"
     )
     return joint
 

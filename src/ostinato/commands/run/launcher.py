@@ -1,7 +1,8 @@
 """Starts and monitors several processes that train one model on this machine.
 
-Each is a `commands.run.worker`. If one of them dies, the others are ended, and a new group of
-processes resumes from the last checkpoint, at most --restarts times."""
+Each is a `commands.run.worker`. If one of them dies, the others are terminated, and new processes
+resume from the last checkpoint, at most --restarts times.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +34,7 @@ from ostinato.tasks.run_folder import Trained
 from ostinato.training.group import STORE
 from ostinato.training.interrupt import SIGNALS
 
-POLL = 0.05  # seconds
+POLL = 0.05  # seconds between checks of the processes
 GRACE = 10.0  # seconds for the others to end by themselves when one has died
 SAVING = 600.0  # seconds for process 0 to save after the others have ended normally
 
@@ -45,7 +46,7 @@ class Launch:
     Attributes:
         folder: the run folder
         request: task, data and settings of the training run
-        manner: how it is run: resumed or not, threads
+        manner: how it is run: resumed or not, number of threads
         processes: the number of processes
         restarts: how often a new group may resume after a process has died
     """
@@ -60,7 +61,7 @@ class Launch:
 def start_training(
     folder: Path, request: RunRequest, manner: Manner, several: Processes, restarts: int
 ) -> Trained:
-    """Trains in this process, or starts as many processes as are wanted and waits for them."""
+    """Trains in this process, or starts the requested number of processes and waits for them."""
     request = replace(request, processes=several.number)
     if several.launched:
         return train_here(folder, request, manner)
@@ -94,7 +95,7 @@ def launch(wanted: Launch) -> Trained:
         if has_begun:
             wanted = replace(
                 wanted,
-                # the time limit of the run, which is saved in it, not as much again from now
+                # no new time limit: that of the run, which is saved in its folder, still counts
                 request=replace(wanted.request, time_limit=None),
                 manner=replace(wanted.manner, resume=True, overwrite=False),
             )
@@ -105,8 +106,8 @@ def suggest(wanted: Launch) -> str:
     if not (wanted.folder / TRAINING / PLAN).is_file():
         return "nothing was saved yet; start again"
     return (
-        f"go on with: ostinato train {wanted.request.task} --out {wanted.folder} --resume "
-        f"({option_name('restarts')} does so by itself)"
+        f"continue with: ostinato train {wanted.request.task} --out {wanted.folder} --resume "
+        f"({option_name('restarts')} does so automatically)"
     )
 
 
@@ -162,7 +163,7 @@ def start(job: Path, rank: int, size: int) -> subprocess.Popen:
     if "lo" in (name for _, name in socket.if_nameindex()):
         environment.setdefault(
             "GLOO_SOCKET_IFNAME", "lo"
-        )  # whatever this machine's name resolves to
+        )  # not this machine's name, which may not resolve
     with (job / f"stderr-{rank}.txt").open("wb") as errors:
         return subprocess.Popen(
             [sys.executable, "-m", "ostinato.commands.run.worker", str(job)],

@@ -26,11 +26,11 @@ from ostinato.training.loop import EpochBatches
 from ostinato.training.optimise import build_optimizer
 from ostinato.training.options import Options
 
-TRAINING_SHARE = 0.8  # of a time limit, before what follows the training has been timed
+TRAINING_SHARE = 0.8  # of a time limit, until the work after training has been timed
 
 
 class Parts(NamedTuple):
-    """What is trained, on what, and how."""
+    """The parts of a training run."""
 
     task: Task
     options: Options
@@ -49,7 +49,7 @@ def build_parts(
     continues: bool,
     start_time: float | None = None,
 ) -> Parts:
-    """Reads the data and builds the network, or restores it where a run continues."""
+    """Reads the data and builds the network, or restores it for a run that continues."""
     task, options = config.build_task(), config.build_options()
     with explain_by_notices():
         splits = read_splits(config, task)
@@ -95,8 +95,12 @@ def suit_time(
     *,
     inherits: bool,
 ) -> tuple[Task, Options, nn.Module | None]:
-    """The task and options that fit into the time limit, and a new network where the default one
-    does not; with `inherits`, the network is that of another run and stays."""
+    """Fits task and options to the time limit; see `fit_to_time`.
+
+    Returns:
+        The task, the options, and a new network if the task changed. With `inherits` the network
+        is that of another run, and the task stays.
+    """
     assert config.time_limit is not None
     spent = 0.0 if start_time is None else time.monotonic() - start_time
     found, options = fit_to_time(
@@ -116,7 +120,7 @@ def suit_time(
 
 
 def multiply_batch(options: Options, processes: int) -> Options:
-    """The options for batches of which each process has --batch-size or --batch-tokens."""
+    """Multiplies the batch size by the number of processes, each of which has --batch-size."""
     size, tokens = options.batch_size, options.batch_tokens
     return replace(
         options, batch_size=size and size * processes, batch_tokens=tokens and tokens * processes
@@ -124,14 +128,14 @@ def multiply_batch(options: Options, processes: int) -> Options:
 
 
 def adapt_to_data(options: Options, config: RunConfig, batches: EpochBatches) -> Options:
-    """More epochs and a shorter warm-up where the data is small, unless they were requested."""
+    """Increases epochs and shortens the warm-up for small data, unless they were given."""
     if "epochs" not in config.values:
         options = options.with_minimum_steps(len(batches))
     return options if "warmup" in config.values else options.with_warmup_capped(len(batches))
 
 
 def fit_network(task: Task, splits: Splits) -> tuple[Task, nn.Module]:
-    """The task with its vocabularies fitted, and a new network."""
+    """Fits the task's vocabularies, and builds a new network."""
     fitted_task = task.fit(splits.train)
     network = fitted_task.build_network()
     fitted_task.initialise(network)
@@ -139,7 +143,7 @@ def fit_network(task: Task, splits: Splits) -> tuple[Task, nn.Module]:
 
 
 def restore_network(folder: Path, config: RunConfig) -> tuple[Task, nn.Module]:
-    """The task as the run folder describes it, and a network of its sizes."""
+    """Restores the task from the run folder, and builds its network, without the weights."""
     paths = config.not_kept_paths()
     task = run_folder.task_from(run_folder.describe(folder), folder, paths=paths)
     return task, task.build_network()

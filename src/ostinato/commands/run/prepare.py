@@ -1,4 +1,4 @@
-"""Preparing a training run: its request checked, its folder locked, its checkpoint loaded."""
+"""Prepares a training run: checks the request, locks the folder, loads the checkpoint."""
 
 from __future__ import annotations
 
@@ -57,14 +57,14 @@ SAVING = "saving a checkpoint after this step; Ctrl-C again to stop at once"
 
 
 class CheckedRun(NamedTuple):
-    """A run in which nothing was found to be wrong; its folder is as it was.
+    """A run that has passed all checks; its folder is still unchanged.
 
     Attributes:
-        config: what is requested now
-        saved_config: what was requested before; None for a new run
+        config: the configuration requested now
+        saved_config: the configuration of the run before it was resumed; None for a new run
         group: the processes that train together
-        parts: what is trained, on what, and how
-        continues: whether the run goes on from a checkpoint
+        parts: the parts of the run
+        continues: whether the run continues from a checkpoint
     """
 
     config: RunConfig
@@ -113,7 +113,7 @@ def prepare_run(
         checked.group,
         checked.continues,
     )
-    # everything that can be wrong has been found: only now is the folder written to
+    # after all checks: only now is the folder written to
     lock = stack.enter_context(locked(folder)) if group.is_main else None
     interrupt = stack.enter_context(interruptible(SAVING))
     if lock is not None:
@@ -121,10 +121,10 @@ def prepare_run(
     group.wait()
     loaded = load_checkpoint(folder, parts) if continues else Checkpoint(BEGINNING)
     if continues and request.time_limit is not None and config.time_limit is not None:
-        # what is asked for now counts from now
+        # the new settings hold from now on
         config = replace(config, time_limit=loaded.seconds + config.time_limit)
     if lock is not None and continues and config != checked.saved_config:
-        save_config(folder, config)  # the new end holds for the next --resume, too
+        save_config(folder, config)  # so that the next --resume has the new end as well
     until_checked.close()
     slowness = measure_slowness(time.monotonic() - start_time)
     budget = make_budget(folder, config, parts, group, slowness)
@@ -162,7 +162,7 @@ def check_run(
     overwrite: bool,
     timeout: timedelta,
 ) -> CheckedRun:
-    """Reads and builds all that a run needs and writes nothing: InputError for what is wrong."""
+    """Reads and builds everything that a run needs, without writing; InputError for any problem."""
     if resume:
         refuse_links(folder)
     saved_config = read_config(folder, request.task) if resume else None
@@ -173,7 +173,7 @@ def check_run(
     if not resume and launched.rank == 0:
         refuse_used(folder, overwrite)
     group = stack.enter_context(join(launched, device, timeout=timeout))
-    # a run that was stopped before its first checkpoint begins again
+    # a run that was stopped before its first checkpoint starts from the beginning
     continues = resume and checkpoint.exists(folder / TRAINING)
     parts = build_parts(folder, config, device, continues=continues, start_time=start_time)
     compare_processes(group, config, parts, continues)
@@ -181,24 +181,24 @@ def check_run(
 
 
 def take_over(stack: ExitStack, folder: Path, checked: CheckedRun, *, overwrite: bool) -> None:
-    """Makes a locked folder that of this run, unless the run continues in it."""
-    settle(folder)  # what a kill has cut short
+    """Clears a locked folder for a new run; a run that continues keeps its files."""
+    settle(folder)  # completes what a killed process began
     stack.callback(settle, folder)
     if not checked.continues:
-        refuse_used(folder, overwrite)  # another process may have been quicker
+        refuse_used(folder, overwrite)  # another process may have started a run here
         begin_folder(folder, checked.config, checked.parts.task, checked.parts.splits)
 
 
 def make_schedule(
     config: RunConfig, parts: Parts, loaded: Checkpoint, budget: TimeBudget, start_time: float
 ) -> Schedule:
-    """The schedule of the run, from where its checkpoint stands."""
+    """Builds the schedule of the run, at the step of its checkpoint."""
     return Schedule(
         parts.options,
         config.time_limit,
         loaded.seconds + time.monotonic() - start_time,
         list(loaded.scores),
-        # a run that ended by its time limit has ended when it is resumed without another one
+        # resuming without a new time limit does not continue a run that ended by its time limit
         reserve=max(budget.reserve, loaded.counters.get("reserve", 0.0)),
     )
 
@@ -206,7 +206,7 @@ def make_schedule(
 def notify_of_schedule_change(
     saved_config: RunConfig, parts: Parts, schedule: Schedule, loaded: Checkpoint
 ) -> None:
-    """Says so where the resumed run has another schedule than it began with."""
+    """Notifies if the resumed run has another schedule than before."""
     options = adapt_to_data(saved_config.build_options(), saved_config, parts.batches)
     before = Schedule(options, saved_config.time_limit, schedule.seconds_before)
     if notice := describe_schedule_change(before, schedule, loaded):
@@ -216,7 +216,7 @@ def notify_of_schedule_change(
 def compare_processes(
     group: ProcessGroup, config: RunConfig, parts: Parts, continues: bool
 ) -> None:
-    """Raises InputError if the processes of the run do not all have the same before them."""
+    """Raises InputError if the processes have different configurations, data or checkpoints."""
     if group.size == 1:
         return
     found = {
@@ -231,7 +231,7 @@ def compare_processes(
 
 
 def describe_processes(group: ProcessGroup, config: RunConfig, loaded: Checkpoint) -> None:
-    """Says how many processes and threads train, where it is not one process as before."""
+    """Notifies of the number of processes and threads, unless it is one process as before."""
     threads = torch.get_num_threads()
     if group.size > 1 or config.processes > 1:
         notify(
@@ -258,7 +258,7 @@ def open_curves(folder: Path, parts: Parts, loaded: Checkpoint, continues: bool)
 def make_budget(
     folder: Path, config: RunConfig, parts: Parts, group: ProcessGroup, slowness: float
 ) -> TimeBudget:
-    """The time budget of the run, as process 0 has measured it."""
+    """The time budget of the run, as measured by process 0."""
     budget = TimeBudget(config.time_limit)
     if group.is_main and config.time_limit is not None:
         baseline = run_folder.load_baseline(folder, parts.task)
@@ -276,12 +276,12 @@ def load_checkpoint(folder: Path, parts: Parts) -> Checkpoint:
 
 
 def begin_folder(folder: Path, config: RunConfig, task: Task, splits: Splits) -> None:
-    """Replaces a run that the folder may hold by the beginning of this one.
+    """Starts this run in the folder, and replaces a run that it may hold.
 
     The configuration is written first: it marks the folder as a run."""
-    kept = read_kept(task.options)  # before what may be one of them is moved
+    kept = read_kept(task.options)  # read first: the old run, which is moved, may contain them
     set_aside(folder)
-    remove_run(folder)  # what a killed process left of writing its files
+    remove_run(folder)  # partial files of a killed process
     (folder / TRAINING).mkdir(parents=True, exist_ok=True)
     save_config(folder, config)
     run_folder.save_description(folder, task, kept)

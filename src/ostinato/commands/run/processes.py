@@ -1,4 +1,4 @@
-"""The number of processes that train, and whether this is already one of them."""
+"""The number of processes that train, and whether this process is one of them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,12 @@ MOST_RESTARTS = 1000
 
 
 class Processes(NamedTuple):
-    """How many processes train; `launched`: this one is to train, no others need be started."""
+    """The processes of a run.
+
+    Attributes:
+        number: How many processes train.
+        launched: Whether this process is one of them, so that none need be started.
+    """
 
     number: int
     launched: bool
@@ -24,17 +29,17 @@ class Processes(NamedTuple):
 def count_processes(
     folder: Path, task: str, wanted: int | None, restarts: int, *, resume: bool
 ) -> Processes:
-    """The processes of a run.
+    """Determines the number of processes of a run.
 
     Args:
-        folder: of the run
-        task: its name
-        wanted: by --processes; None: as torchrun has started them, or as before on resuming
-        restarts: by --restarts
+        folder: the run folder
+        task: the name of the task
+        wanted: the value of --processes; None: as started by torchrun, or as before on resuming
+        restarts: the value of --restarts
         resume: whether a run continues
 
     Raises:
-        InputError: no number that can be, or another one than torchrun has started.
+        InputError: a number is out of range, or differs from that of torchrun.
     """
     for name, value, least, most in (
         ("processes", wanted, 1, MOST_PROCESSES),

@@ -1,7 +1,8 @@
 """Progress on stderr: a bar with loss, gradient norm, speed and dev score while a model trains.
 
-Bars are for terminals and notebooks; a file or a pipe (nohup, CI) gets plain lines at growing
-intervals."""
+Bars are for terminals and notebooks; files and pipes (nohup, CI) get plain lines at growing
+intervals.
+"""
 
 from __future__ import annotations
 
@@ -30,8 +31,8 @@ from ostinato.training.loop import Progress as Step
 
 CONSOLE = Console(stderr=True)
 FIRST_LINE = 10.0  # seconds until the first plain line
-GROWTH = 1.5  # of the time between plain lines: a long run does not fill its log
-PIECE = 500  # records between two steps of a bar
+GROWTH = 1.5  # factor between intervals, so that a long run does not fill its log
+PIECE = 500  # records between two updates of a bar
 Item = TypeVar("Item")
 
 
@@ -41,14 +42,14 @@ def shows_bars() -> bool:
 
 
 def say(message: str) -> None:
-    """A line for the person at the terminal, on stderr; results alone go to stdout."""
+    """Prints a line on stderr, for the user; stdout is for results only."""
     if not CONSOLE.quiet:
         print_message(message)
 
 
 @contextmanager
 def quiet(wanted: bool) -> Iterator[None]:
-    """Nothing of this process is shown while the block runs: of several, process 0 alone speaks."""
+    """Prints nothing during the `with` block: of several processes, only process 0 prints."""
     before = CONSOLE.quiet
     CONSOLE.quiet = before or wanted
     try:
@@ -80,7 +81,7 @@ LOGGER.addHandler(PRINTER)
 
 @contextmanager
 def hold_notices() -> Iterator[None]:
-    """Prints notices at the end of the `with` block, but none if it fails: an error is one line."""
+    """Prints notices at the end of the `with` block, and none if it fails: an error is one line."""
     if PRINTER.held is not None:
         yield
         return
@@ -96,8 +97,9 @@ def hold_notices() -> Iterator[None]:
 
 @contextmanager
 def explain_by_notices() -> Iterator[None]:
-    """Where the `with` block fails, what was noted in it becomes a part of the error, which is one
-    line: what was left out while reading may tell why nothing is left."""
+    """Adds the notices of a failing `with` block to its error, which stays one line: what was left
+    out while reading may explain why nothing is left.
+    """
     with collect_notices() as notices:
         try:
             yield
@@ -118,11 +120,11 @@ def silence_notices() -> Iterator[None]:
 
 
 class PlainLines:
-    """Says how far a run is at growing intervals, where there is no bar: after 10 s, 15 s, 23 s.
+    """Prints the progress at growing intervals, without a bar: after 10 s, 15 s, 23 s.
 
     Args:
-        seconds: Until the first line.
-        growth: The factor from line to line.
+        seconds: The time until the first line.
+        growth: The factor between intervals.
     """
 
     def __init__(self, seconds: float = FIRST_LINE, growth: float = GROWTH):
@@ -149,8 +151,10 @@ def describe_seconds(seconds: float) -> str:
 
 
 class TrainingProgress:
-    """A bar while the `with` block runs; `update` it after each step, `show_score` after each
-    evaluation on the dev set. Where stderr shows no bar, plain lines at growing intervals."""
+    """A progress bar during the `with` block; plain lines where stderr shows no bars.
+
+    Call `update` after each step and `show_score` after each evaluation on the dev set.
+    """
 
     def __init__(self, metric: str):
         self.metric = metric
@@ -181,7 +185,7 @@ class TrainingProgress:
         self.bar.stop()
 
     def update(self, done: float, progress: Step) -> None:
-        """Shows a step; `done` is the share of the run's epochs or time that is over."""
+        """Shows a step; `done` is the completed share of the run's epochs or time."""
         self.recent.append((progress.tokens, progress.seconds))
         if self.bar.disable:
             self.plain.show(
@@ -215,7 +219,7 @@ class TrainingProgress:
 
 
 def track(items: Iterable[Item], description: str, total: int | None = None) -> Iterable[Item]:
-    """The items, with a bar on stderr while they are iterated over (on a terminal only)."""
+    """Yields the items, with a bar on stderr (on a terminal only)."""
     from rich.progress import track as bar
 
     return bar(
@@ -229,15 +233,16 @@ def track(items: Iterable[Item], description: str, total: int | None = None) -> 
 
 
 def track_pieces(records: Sequence[Item], description: str) -> Iterable[Sequence[Item]]:
-    """The records in pieces that take moments each, with a bar."""
+    """Yields the records in pieces of PIECE, with a bar."""
     starts = range(0, len(records), PIECE)
     return track([records[start : start + PIECE] for start in starts], description)
 
 
 def count_along(items: Iterable[Item], description: str, *, printed: bool) -> Iterator[Item]:
-    """The items, with their count on stderr as they come, where there is no telling how many will.
+    """Yields items of unknown number, with a counter on stderr.
 
-    Silent when stderr is no terminal, and when the items are `printed` to one."""
+    Silent if stderr is not a terminal, or if the items are `printed` to a terminal.
+    """
     if not sys.stderr.isatty() or (printed and sys.stdout.isatty()):
         yield from items
         return

@@ -1,8 +1,9 @@
-"""The recall problem, of long lags: name the symbol of the first step after steps of noise.
+"""The recall problem, with long time lags: name the symbol of the first step after n steps of
+noise.
 
-The first step shows one of K symbols; each step has a random number besides; at the last step, n
-later, the symbol is asked for. In the manner of Hochreiter and Schmidhuber, 1997, section 5, and
-Bengio, Simard and Frasconi, 1994. Letters: B batch, n lag, K symbols."""
+The first step shows one of K symbols, one-hot; every step also has a random number. After the last
+step, n steps later, the network classifies the symbol. After Hochreiter and Schmidhuber, 1997,
+section 5, and Bengio, Simard and Frasconi, 1994. Letters: B batch, n lag, K symbols."""
 
 from __future__ import annotations
 
@@ -30,20 +31,20 @@ from ostinato.training.gradients import clip_gradients
 LAGS = (2, 10, 20, 40, 80, 160)
 SYMBOLS, HIDDEN, ROWS = 8, 32, 32
 STEPS, EVALUATIONS = 1200, 12
-TESTED = 256  # sequences of each lag
-RATE, MOMENTUM = 0.1, 0.9  # of stochastic gradient descent, whose steps are as large as gradients
-LOOKED_AT = 80  # the lag of the sequence whose gradients are shown
+TESTED = 256  # test sequences for each lag
+RATE, MOMENTUM = 0.1, 0.9  # of stochastic gradient descent, whose steps scale with the gradient
+LOOKED_AT = 80  # lag of the sequence whose gradients are shown
 
 
 class Remedy(NamedTuple):
-    """What is done against vanishing or exploding gradients.
+    """A remedy against vanishing or exploding gradients.
 
     Attributes:
-        name: For people.
-        cell: The cell.
+        name: The name in reports.
+        cell: The recurrent cell.
         clip_norm, clip_value: How gradients are clipped, or None.
         chunk: Steps of truncated backpropagation, or None.
-        orthogonal: Whether the recurrent weights start orthogonal.
+        orthogonal: Whether the recurrent weights are initialised orthogonally.
     """
 
     name: str
@@ -87,7 +88,7 @@ class RecallNetwork(nn.Module):
 
 
 def draw_sequences(rows: int, lag: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Inputs [B, n + 1, K + 1] and the symbols to be named [B]."""
+    """Draws inputs [B, n + 1, K + 1] and their symbols [B]."""
     symbols = torch.randint(SYMBOLS, (rows,), generator=generator)
     x = torch.zeros(rows, lag + 1, SYMBOLS + 1)
     x[torch.arange(rows), 0, symbols] = 1
@@ -96,7 +97,7 @@ def draw_sequences(rows: int, lag: int, generator: torch.Generator) -> tuple[Ten
 
 
 def try_remedy(remedy: Remedy, *, seed: int, steps: int = STEPS) -> Trial:
-    """Trains on sequences of all lags: the same ones, and first weights, for each remedy."""
+    """Trains on sequences of all lags; data and initial weights are the same for each remedy."""
     torch.manual_seed(seed)
     network = RecallNetwork(remedy)
     trial, generator = Trial(remedy.name), torch.Generator().manual_seed(seed)
@@ -117,7 +118,7 @@ def try_remedy(remedy: Remedy, *, seed: int, steps: int = STEPS) -> Trial:
         trial.losses.append(float(loss.detach()))
         trial.norms.append(norm)
         optimizer.step()
-        # torch's fused optimizers change weights without counting it (see training.loop)
+        # torch's fused optimizers do not increment the weights' version counter (see training.loop)
         torch.autograd.graph.increment_version(parameters)
         if step % max(1, steps // EVALUATIONS) == 0:
             trial.history[step] = measure_lags(network, seed)
@@ -130,7 +131,7 @@ def try_remedy(remedy: Remedy, *, seed: int, steps: int = STEPS) -> Trial:
 
 @torch.no_grad()
 def measure_lags(network: RecallNetwork, seed: int) -> dict[int, float]:
-    """{lag: share of right answers} on sequences that are not trained on."""
+    """The accuracy by lag on test sequences: {lag: accuracy}."""
     found = {}
     for lag in LAGS:
         x, symbols = draw_sequences(TESTED, lag, torch.Generator().manual_seed(seed + 10**6))
@@ -139,7 +140,7 @@ def measure_lags(network: RecallNetwork, seed: int) -> dict[int, float]:
 
 
 def look_through_time(network: RecallNetwork, seed: int) -> tuple[list[float], list[float]]:
-    """|dL/dh_t| of one sequence [T], and what truncation loses of dL/dW."""
+    """|dL/dh_t| of one sequence [T], and the error of dL/dW by truncation."""
     x, symbols = draw_sequences(1, LOOKED_AT, torch.Generator().manual_seed(seed + 10**6))
     subject = describe_module(
         network, x, loss=lambda logits: functional.cross_entropy(logits, symbols)

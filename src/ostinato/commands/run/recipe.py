@@ -1,6 +1,4 @@
-"""Recipes: published or measured settings as TOML files.
-
-Each key is an option, which a flag can override."""
+"""Recipes: published or measured settings as TOML files. Keys are options; flags override them."""
 
 from __future__ import annotations
 
@@ -15,7 +13,7 @@ from ostinato.errors import InputError, nearest
 
 
 def names() -> list[str]:
-    """The packaged recipes."""
+    """The names of the packaged recipes."""
     folder = files("ostinato") / "recipes"
     return sorted(
         path.name.removesuffix(".toml") for path in folder.iterdir() if path.name.endswith(".toml")
@@ -23,7 +21,7 @@ def names() -> list[str]:
 
 
 def names_for(task: str) -> list[str]:
-    """The packaged recipes of a task."""
+    """The names of the packaged recipes of a task."""
     return [
         name
         for name in names()
@@ -37,10 +35,10 @@ def packaged(name: str) -> Path:
 
 
 def read_recipe(name: str, task: str) -> dict[str, Any]:
-    """The options of a packaged recipe, or of a TOML file.
+    """Reads the options of a packaged recipe or of a TOML file.
 
     Raises:
-        InputError: no such recipe, not TOML, or a recipe for another task.
+        InputError: there is no such recipe, it is not TOML, or it is for another task.
     """
     path = Path(name)
     if name in names():

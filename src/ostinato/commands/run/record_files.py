@@ -25,7 +25,7 @@ EXPECTED = (
 def write_records(
     task: TaskDefinition, rows: list[Any], path: Path, settings: Mapping[str, Any], part: str
 ) -> Path:
-    """Writes the examples to path.jsonl, .npz, .conll, .txt or .json; gives the file's name."""
+    """Writes examples to path.jsonl, .npz, .conll, .txt or .json; returns the path of the file."""
     if not len(rows):
         raise InputError(f"{part}: no examples")
     columns = tuple(
@@ -63,7 +63,7 @@ def write_records(
 
 
 def write_table(path: Path, rows: Sequence[Any], part: str) -> Path:
-    """Writes a table of series: rows by column, or whole series of numbers, one after the other.
+    """Writes a table of series, given as rows by column or as whole series of numbers.
 
     Series without names and times are called 1, 2, ..., and their steps 1, 2, ..."""
     if not isinstance(rows[0], Mapping):
@@ -90,7 +90,7 @@ def write_table(path: Path, rows: Sequence[Any], part: str) -> Path:
 
 
 def as_values(series: Any, part: str, number: int) -> list[Any]:
-    """The numbers of a series given in Python."""
+    """The values of a series given in Python."""
     found = series.tolist() if hasattr(series, "tolist") else series
     if not isinstance(found, (list, tuple)) or any(
         not (each is None or isinstance(each, (int, float))) for each in found
@@ -102,7 +102,7 @@ def as_values(series: Any, part: str, number: int) -> list[Any]:
 
 
 def write_vectors(path: Path, rows: Sequence[Any], part: str) -> Path:
-    """Rows of numbers [D] or sequences [T, D] as path.npz; rows of named numbers as path.jsonl."""
+    """Writes rows [D] or sequences [T, D] as path.npz, and rows of named numbers as path.jsonl."""
     if all(isinstance(row, Mapping) for row in rows):
         named = [{str(name): plain_value(value) for name, value in row.items()} for row in rows]
         return write_text(
@@ -130,8 +130,10 @@ def write_text(path: Path, content: str) -> Path:
 
 
 def as_row(row: Any, columns: Sequence[str], part: str, number: int) -> dict[str, Any]:
-    """An example as values by column: as_row(("fine", "good"), ("text", "label"), ...)
-    -> {"text": "fine", "label": "good"}"""
+    """An example as a dict by column.
+
+    as_row(("fine", "good"), ("text", "label"), ...) -> {"text": "fine", "label": "good"}
+    """
     if isinstance(row, Mapping):
         return {str(name): plain_value(value) for name, value in row.items()}
     if isinstance(row, (tuple, list)) and len(row) == len(columns):
@@ -143,7 +145,7 @@ def as_row(row: Any, columns: Sequence[str], part: str, number: int) -> dict[str
 
 
 def plain_value(value: Any) -> Any:
-    """A value as JSON can hold it: NumPy's numbers, NaN for what is missing; others as they are."""
+    """Converts NumPy scalars to Python values, and missing values to NaN, for JSON."""
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, float) and math.isnan(value):
@@ -156,7 +158,9 @@ def plain_value(value: Any) -> Any:
 
 
 def read_text(row: Any, column: str, part: str, number: int) -> str:
-    """The text of an example of a language model: itself, in a tuple, or in its column."""
+    """The text of a language model's example: a string, a tuple of it, or a dict with the
+    column.
+    """
     value = row.get(column) if isinstance(row, Mapping) else row
     if isinstance(value, (tuple, list)) and len(value) == 1:
         value = value[0]
@@ -166,7 +170,9 @@ def read_text(row: Any, column: str, part: str, number: int) -> str:
 
 
 def format_sentences(rows: Sequence[dict[str, Any]], columns: Sequence[str], part: str) -> str:
-    """Sentences as CoNLL: a word and its tag on a line, an empty line after each sentence."""
+    """Formats sentences as CoNLL: a word and its tag per line, an empty line after each
+    sentence.
+    """
     lines = []
     for number, row in enumerate(rows, start=1):
         words = next((row[name] for name in (columns[0], "tokens", "words") if name in row), None)
@@ -190,7 +196,7 @@ def is_list(value: Any) -> bool:
 
 
 def find_input(row: Mapping[str, Any], column: str) -> str:
-    """The key of an example's input: the column or an alias, or else the first that is an array."""
+    """The key of an example's input: the column or an alias, otherwise the first array."""
     for name in (column, *ALIASES.get(column, ())):
         if name in row:
             return name
@@ -209,7 +215,7 @@ def is_array(value: Any) -> bool:
 def write_arrays(
     path: Path, task: str, rows: Sequence[dict[str, Any]], columns: tuple[str, str], part: str
 ) -> Path:
-    """Writes arrays of one shape but for their first dimension, with their labels or captions."""
+    """Writes arrays that differ only in their first dimension, with their labels or captions."""
     arrays = []
     for number, row in enumerate(rows, start=1):
         try:
@@ -242,7 +248,7 @@ def write_arrays(
 
 
 def stack_labels(labels: Sequence[Any], part: str, *, captions: bool) -> np.ndarray:
-    """Labels [N], those of frames one after another, or captions [N, K], as text."""
+    """Labels [N], labels of frames concatenated, or captions [N, K], as arrays of text."""
     several = [
         [str(each) if captions else format_label(each) for each in label]
         if is_list(label)

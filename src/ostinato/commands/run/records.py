@@ -1,11 +1,12 @@
-"""Records handed over in Python in place of files.
+"""Examples given in Python instead of files.
 
-They are written to a temporary file of a format that the task reads, so that the same reader checks
-and converts them.
+They are written to a temporary file in a format of the task, so that the same reader checks and
+converts them.
 
     ostinato.train("classification", train=[("a fine film", "good"), ("a dull one", "bad"), ...])
 
-Messages call the file "train" and its lines, one an example, are counted from 1."""
+Messages call the file "train", and its lines are the examples, counted from 1.
+"""
 
 from __future__ import annotations
 
@@ -30,15 +31,15 @@ from ostinato.tasks import find_task
 def records_as_files(
     task: str, settings: Mapping[str, Any], **parts: Any
 ) -> Iterator[dict[str, list[str]]]:
-    """The files of each part, those that were given or a temporary one with its examples.
+    """The files of each part: the given ones, or a temporary one with its examples.
 
     Args:
         task: the task's name.
-        settings: options by name: the names of columns.
-        parts: train, dev, test: files or examples.
+        settings: options by name, which include the names of columns.
+        parts: files or examples for train, dev and test.
 
     Raises:
-        InputError: neither files nor examples, or examples that are no pairs.
+        InputError: a part has neither files nor examples, or its examples have another form.
     """
     definition = find_task(task)
     with make_temporary_folder() as folder:
@@ -61,7 +62,7 @@ def records_as_files(
 
 @contextmanager
 def make_temporary_folder() -> Iterator[Path]:
-    """A folder that is removed with all that is in it when the `with` block ends."""
+    """A temporary folder, removed with its contents at the end of the `with` block."""
     try:
         made = tempfile.TemporaryDirectory(prefix="ostinato-")
     except OSError as error:
@@ -106,7 +107,7 @@ def list_rows(value: Any, part: str) -> list[Any]:
             "PeriodIndex",
             "MultiIndex",
         ):
-            value = value.reset_index()  # times, as statsmodels and neuralforecast have them
+            value = value.reset_index()  # an index of times, as in statsmodels and neuralforecast
             value = value.rename(columns={"index": "ds"})
         return value.to_dict("records")
     if isinstance(value, Mapping):
@@ -124,7 +125,7 @@ def list_rows(value: Any, part: str) -> list[Any]:
 
 
 def name_classes(row: dict[str, Any], features: Any) -> dict[str, Any]:
-    """A row of a Hugging Face dataset with the names of its classes in place of their numbers."""
+    """Replaces the class ids in a row of a Hugging Face dataset by their names."""
     for column, feature in dict(features).items():
         inner = getattr(feature, "feature", None)
         if names := getattr(feature, "names", None):

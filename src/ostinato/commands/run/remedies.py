@@ -38,7 +38,7 @@ REMEDY_VIEW = "remedies"  # its name
 PROBLEM = "recall"
 SECONDS = "8s"  # of each remedy of a task
 MOST_STEPS = 500  # of the example whose gradients are shown
-# what `train` is given for each remedy; those with options that a task has not are left out
+# settings of `train` for each remedy; remedies with options that a task lacks are left out
 SETTINGS: dict[str, dict[str, Any]] = {
     "RNN, no clipping": {"cell": "rnn", "clip_norm": None, "clip_value": None},
     "RNN, clipped by norm": {"cell": "rnn", "clip_norm": 1.0, "clip_value": None},
@@ -50,16 +50,17 @@ SETTINGS: dict[str, dict[str, Any]] = {
 
 
 def compare_remedies(name: str, files: Sequence[str], *, seed: int, time_limit: str | None) -> View:
-    """The remedies on the built-in problem, or on a task.
+    """Compares the remedies on the built-in problem, or on a task.
 
     Args:
-        name: "recall", or a task.
-        files: To train a task on; none: its sample.
-        seed: The same for all.
-        time_limit: Of each remedy of a task; the built-in problem takes a fixed number of steps.
+        name: "recall", or the name of a task.
+        files: The training files of the task; if empty, its packaged sample.
+        seed: The seed, the same for all remedies.
+        time_limit: The training time of each remedy on a task; the built-in problem has a fixed
+            number of steps.
 
     Raises:
-        InputError: No such problem or task, or a task without recurrent cell.
+        InputError: There is no such problem or task, or the task has no recurrent cell.
     """
     if name in ("", PROBLEM):
         if files or time_limit:
@@ -72,7 +73,7 @@ def compare_remedies(name: str, files: Sequence[str], *, seed: int, time_limit: 
 
 
 def compare_on_recall(seed: int) -> View:
-    """The remedies on sequences whose first symbol is to be named after a number of steps."""
+    """Compares the remedies on the recall problem; see `recall_problem`."""
     with one_thread():
         trials = [try_remedy(remedy, seed=seed) for remedy in track(REMEDIES, "training")]
     notes = [
@@ -84,7 +85,7 @@ def compare_on_recall(seed: int) -> View:
 
 
 def compare_on_task(task: TaskDefinition, files: Sequence[str], seed: int, time_limit: str) -> View:
-    """The remedies on a task's files: each trained for the same time, then inspected."""
+    """Compares the remedies on a task: each is trained for the same time, then inspected."""
     known = {*options.fields(task.options)}
     if "cell" not in known:
         raise InputError(f"task {task.name} has no recurrent cell that could be exchanged")
@@ -111,12 +112,14 @@ def try_settings(
     arguments: dict[str, Any],
     settings: dict[str, Any],
 ) -> Trial:
-    """Trains with some settings, and looks at the first example of the test or dev set."""
+    """Trains with the settings of a remedy, and inspects the first example of the test or dev
+    set.
+    """
     from ostinato.commands.train import train
 
     trial = Trial(name)
     try:
-        # every step counts equally: no averaged or best weights that hide what happened
+        # without averaged or best weights, which would hide what happened in training
         trained = train(task.name, out=str(folder), tensorboard=False, **arguments, **settings)
     except TrainingDiverged:
         trained = None
@@ -135,7 +138,7 @@ def try_settings(
 
 
 def look_at_example(trained: Trained) -> tuple[list[float], list[float]]:
-    """|dL/dh_t| of an example that was tested on, and what truncation loses of dL/dW."""
+    """|dL/dh_t| of a test example [T], and the error of dL/dW by truncation."""
     task = trained.task
     [file, *more] = tested_files(
         trained, "the files that it was tested on are gone", any_examples=True

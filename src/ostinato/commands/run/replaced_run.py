@@ -1,11 +1,12 @@
-"""The run that `--overwrite` replaces: set aside, and removed once the new one is safe.
+"""The run that `--overwrite` replaces: it is set aside, and removed once the new one is safe.
 
-    RUN/replaced/     the run before, whole
+    RUN/replaced/     the whole previous run
     RUN/replacing/    some of its files, while they are moved there or back
 
-It is safe once it has a checkpoint or a model. A run that ends before that (a full disk, an error)
-leaves the one before in place again. Files are renamed, so that this needs no space and no time;
-what is cut short by a kill is completed by the next command that trains in the folder."""
+The new run is safe once it has a checkpoint or a model. If it ends before that (a full disk, an
+error), the previous one is restored. Files are renamed, which takes no space and no time; if the
+process is killed meanwhile, the next command that trains in the folder completes the operation.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +30,7 @@ def set_aside(folder: Path) -> None:
     """Moves the run that the folder holds, if any, to RUN/replaced.
 
     Raises:
-        InputError: a file or folder of this name is not ours.
+        InputError: the user has a file or folder of this name.
     """
     for name in (REPLACED, REPLACING):
         if (folder / name).exists() or (folder / name).is_symlink():
@@ -55,11 +56,11 @@ def settle(folder: Path) -> None:
     if is_own(replacing):
         move_files(replacing, folder)
         remove_folders(replacing)
-        say(f"{folder}: the new run was not saved; the one before is in place again")
+        say(f"{folder}: the new run was not saved; the previous one is restored")
 
 
 def is_own(folder: Path) -> bool:
-    """Whether this is a folder with files of a run."""
+    """Whether this is a folder with files of a run only."""
     return folder.is_dir() and not folder.is_symlink() and bool(list_own_files(folder))
 
 

@@ -1,4 +1,4 @@
-"""The report of a training run: its final weights are chosen, evaluated and reported."""
+"""Completes a training run: chooses, evaluates and reports its final weights."""
 
 from __future__ import annotations
 
@@ -61,8 +61,8 @@ def save_pictures(run: TrainingRun, pictures: Mapping[str, Callable[[BinaryIO], 
     """Draws the task's pictures and the learning curves into the run folder.
 
     Returns:
-        Why a picture could not be drawn or saved, or "". The model and its report are complete
-        then, so that it is no reason to keep them from the user.
+        Why a picture could not be drawn or saved, or "". The model and its report are already
+        complete, so the command still prints the report.
     """
     try:
         for name, write in pictures.items():
@@ -79,11 +79,11 @@ def save_pictures(run: TrainingRun, pictures: Mapping[str, Callable[[BinaryIO], 
 
 
 def choose_weights(run: TrainingRun) -> str:
-    """Loads the final weights into the network: those of the best dev score, or a mean of several
-    checkpoints if it scores better.
+    """Loads the final weights into the network: those of the best dev score, or the mean of several
+    checkpoints if that scores better.
 
     Returns:
-        Which weights they are, for the report.
+        A description of the weights for the report.
     """
     best = checkpoint_averaging.best_candidate(run.training_folder)
     if best is None:  # a model that was fitted in closed form
@@ -120,7 +120,7 @@ def build_report(
     predictions: Sequence,
     weights: str,
 ) -> dict[str, Any]:
-    """The contents of report.json, for the network that answers."""
+    """Builds the contents of report.json."""
     task, splits = run.task, run.splits
     tested = choose_tested(run)
     saved_baseline = run_folder.load_baseline(run.folder, task)
@@ -172,7 +172,7 @@ def build_report(
 def describe_outcome(
     run: TrainingRun, result: Mapping[str, Any], baseline: Mapping[str, Any]
 ) -> str:
-    """The verdict, and how a run that was ended by its time limit goes on."""
+    """The verdict and, for a run ended by its time limit, the command that continues it."""
     verdict = find_verdict(run.task, result, baseline)
     epochs = describe_epochs(
         run.epochs_seen, run.options.epochs, run.training_seconds, run.resume_command
@@ -181,12 +181,12 @@ def describe_outcome(
 
 
 def choose_tested(run: TrainingRun) -> Any:
-    """The test set, or the dev set where there is none; a part of it where the time is short."""
+    """The test set, or the dev set if there is none; only a part of it if time is short."""
     return take_part(run.splits.test or run.splits.dev, run.budget.tested)
 
 
 def describe_tested(run: TrainingRun, number: int) -> str:
-    """What was tested on, for people: "test.tsv (500 of its 2,000 examples: time limit)"."""
+    """The test data in words: "test.tsv (500 of its 2,000 examples: time limit)"."""
     whole = len(run.splits.test or run.splits.dev)
     if number == whole:
         return run.splits.tested_on
@@ -194,7 +194,7 @@ def describe_tested(run: TrainingRun, number: int) -> str:
 
 
 def describe_tokens(task: Task) -> str:
-    """What is counted as a token a second: "a word of an input that was trained on"."""
+    """What the report counts as a token: "a word of an input that was trained on"."""
     unit = getattr(task.options, "unit", None) or task.definition.token
     if not getattr(task.preprocessing, "reads_text", True):
         unit = task.definition.token
@@ -203,7 +203,7 @@ def describe_tokens(task: Task) -> str:
 
 
 def suggest_commands(run: TrainingRun) -> list[str]:
-    """What to try next, on the run's own files where it has any."""
+    """Commands to try next, with the run's own files if it has any."""
     config = run.config
     parts = {
         part: [relative_path(file) for file in files if display_path(file) == file]

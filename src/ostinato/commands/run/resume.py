@@ -1,4 +1,4 @@
-"""Resuming a run: the same configuration, with another end if one is requested."""
+"""Resumes a run: the same configuration, with a new number of epochs or time limit if given."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from ostinato.errors import InputError
 from ostinato.training.checkpoint import Checkpoint
 from ostinato.training.schedule import Schedule
 
-# what may change when a run is resumed; everything else makes it another run
+# settings that may change when a run is resumed; any other would make it another run
 CHANGEABLE = {"epochs", "time_limit", "patience", "checkpoint_every", "tensorboard", "keep"}
 
 
 def resume_config(saved: RunConfig, request: RunRequest) -> RunConfig:
-    """The saved configuration with what the request changes.
+    """The saved configuration with the changes of the request.
 
     Raises:
         InputError: the request has settings that would make it another run.
@@ -41,8 +41,8 @@ def resume_config(saved: RunConfig, request: RunRequest) -> RunConfig:
     refused = [options.as_flag(name) for name in changes if name not in CHANGEABLE]
     if refused:
         raise InputError(
-            f"{', '.join(refused)} cannot change when a run is resumed; leave out what is as "
-            "before, or start another run with another --out"
+            f"{', '.join(refused)} cannot change when a run is resumed; leave out unchanged "
+            "settings, or start another run with another --out"
         )
     return replace(
         saved,
@@ -52,12 +52,12 @@ def resume_config(saved: RunConfig, request: RunRequest) -> RunConfig:
 
 
 def describe_schedule_change(before: Schedule, now: Schedule, checkpoint: Checkpoint) -> str | None:
-    """Says that the cosine or linear schedule jumps because the resumed run has another end.
+    """Describes how the cosine or linear schedule jumps because the resumed run has another end.
 
     Args:
-        before: the schedule with the end that the run had
-        now: the schedule with the end that it has
-        checkpoint: where the run is
+        before: the schedule with the old end of the run
+        now: the schedule with the new end
+        checkpoint: the checkpoint that the run continues from
 
     Returns:
         The notice, or None if the learning rate changes by less than 1 %.
@@ -70,5 +70,5 @@ def describe_schedule_change(before: Schedule, now: Schedule, checkpoint: Checkp
         return None
     return (
         f"the {now.options.schedule} schedule ends with the run, whose end has moved: "
-        f"it goes on at a learning rate of {new_rate:.2g} instead of {old_rate:.2g}"
+        f"it continues at a learning rate of {new_rate:.2g} instead of {old_rate:.2g}"
     )

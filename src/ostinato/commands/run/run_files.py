@@ -1,4 +1,4 @@
-"""The files of a training run: what a run folder holds, and what is removed when it is replaced.
+"""The files of a run folder, and their removal when the run is replaced.
 
     RUN/lock                                   the process that trains
     RUN/model.json, model.safetensors          the model, with the best weights so far
@@ -11,10 +11,11 @@
     RUN/training/{averages.json,average-STEP.safetensors}  weights of the best dev scores
     RUN/training/embeddings                    states of --embeddings RUN, while it trains
     RUN/training/{log.jsonl,tensorboard}       learning curves
-    RUN/replaced/                              the run before, until this one is safe
+    RUN/replaced/                              the previous run, until this one is safe
 
-A folder is a run of ours if it holds our plan or checkpoint, or, without training/, our model.json.
-Only in such a folder is anything removed, and only files of these names: nothing of the user's."""
+A folder counts as a run if it has a plan or checkpoint of Ostinato, or a model.json without
+training/. Only files of these names are removed, and only from such a folder, never the user's.
+"""
 
 from __future__ import annotations
 
@@ -60,7 +61,7 @@ def refuse_used(folder: Path, overwrite: bool, *, resumable: bool = True) -> Non
     """Raises InputError for a folder that holds anything but a run that may be overwritten.
 
     Args:
-        folder: of the new run
+        folder: the folder of the new run
         overwrite: whether a run in it may be replaced; other files never are
         resumable: whether the message may propose --resume
     """
@@ -75,7 +76,7 @@ def refuse_used(folder: Path, overwrite: bool, *, resumable: bool = True) -> Non
                 "or choose another --out"
             )
     elif folder.is_dir() and not all(map(is_remnant, folder.iterdir())):
-        raise InputError(f"{folder}: holds files that are no run; choose another --out")
+        raise InputError(f"{folder}: holds files other than a run; choose another --out")
 
 
 def refuse_odd_name(folder: Path) -> None:
@@ -87,8 +88,9 @@ def refuse_odd_name(folder: Path) -> None:
 
 
 def refuse_links(folder: Path) -> None:
-    """Raises InputError for links among the files of a run, through which others would be written:
-    the folder may be a stranger's."""
+    """Raises InputError for links among the files of a run: in an untrusted folder they might lead
+    to writing other files.
+    """
     training = folder / TRAINING
     places = [(folder, MODEL_FILES), (training, TRAINING_FILES), (training, PLAN_FILE)]
     places += [(training / name, checkpoint.FILE_NAMES) for name in checkpoint.GENERATIONS]
@@ -104,11 +106,13 @@ def refuse_links(folder: Path) -> None:
             files += [path for path in place.iterdir() if names.fullmatch(path.name)]
     for path in [*folders, *files]:
         if path.is_symlink():
-            raise InputError(f"{path}: a link; a run is resumed only where its files are its own")
+            raise InputError(
+                f"{path}: is a link; a run with links among its files cannot be resumed"
+            )
 
 
 def is_run(folder: Path) -> bool:
-    """Whether the folder holds a run of ours, finished or not."""
+    """Whether the folder holds a run, finished or not."""
     training = folder / TRAINING
     if (training.exists() or training.is_symlink()) and not is_unused(training):
         return is_plan(training / PLAN) or checkpoint.is_checkpoint_folder(training)
@@ -116,12 +120,12 @@ def is_run(folder: Path) -> bool:
 
 
 def is_remnant(path: Path) -> bool:
-    """Whether this is what a run that was killed at its very beginning leaves."""
+    """Whether these are the remains of a run that was killed at its very beginning."""
     return is_lock_file(path) if path.name == LOCK else path.name == TRAINING and is_unused(path)
 
 
 def is_unused(training: Path) -> bool:
-    """Whether this is a folder without files but what a kill left of writing the plan."""
+    """Whether this folder is empty, apart from partial files of a plan."""
     if training.is_symlink() or not training.is_dir():
         return False
     names = (TEMPORARY.fullmatch(path.name) for path in training.iterdir())
@@ -144,7 +148,7 @@ def is_plan(path: Path) -> bool:
 
 
 def is_model_description(path: Path) -> bool:
-    """Whether the file is a model.json of ours, of any version."""
+    """Whether the file is a model.json of any version of Ostinato."""
     try:
         found = json.loads(path.read_bytes())
         kinds = {"format": int, "task": str, "options": dict, "state": dict}
@@ -154,7 +158,7 @@ def is_model_description(path: Path) -> bool:
 
 
 def is_resumable(folder: Path) -> bool:
-    """Whether the files are there without which a checkpoint is of no use."""
+    """Whether the files exist that a checkpoint needs."""
     return (folder / MODEL).is_file() and (folder / TRAINING / PLAN).is_file()
 
 
@@ -195,10 +199,10 @@ def save_config(folder: Path, config: RunConfig) -> None:
 
 
 def read_config(folder: Path, task: str) -> RunConfig:
-    """The configuration that the run in `folder` was started with.
+    """Reads the configuration that the run in `folder` was started with.
 
     Raises:
-        InputError: no run, a damaged one, or one of another task.
+        InputError: there is no run, it is damaged, or it is of another task.
     """
     path = folder / TRAINING / PLAN
     if not path.is_file():

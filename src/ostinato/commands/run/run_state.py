@@ -1,4 +1,4 @@
-"""The state of a training run, and what of it is saved in the run's folder."""
+"""The state of a training run, and its checkpoints in the run folder."""
 
 from __future__ import annotations
 
@@ -32,30 +32,30 @@ from ostinato.training.schedule import Schedule
 
 @dataclass
 class RunState:
-    """A run in its folder. `network` has the weights of the last step, the folder those of the best
-    dev score.
+    """The state of a run. `network` has the weights of the last step, the run folder those of the
+    best dev score.
 
     Attributes:
         folder: the run folder
-        config: what was requested
-        task: with its vocabularies or scalers fitted
+        config: the configuration
+        task: the fitted task
         options: training options, adapted to the size of the data
-        splits: records to train, choose and report on
-        network: the model that is trained
+        splits: the training, dev and test records
+        network: the network that is trained
         optimizer: None for a model that is fitted in closed form
-        batches: of the training records
+        batches: the batches of the training records
         schedule: learning rate, dev scores and time limit
         curves: the log of steps and scores; None in all processes but the first
-        interrupt: whether a signal has come
-        lock: on the folder; None in all processes but the first
+        interrupt: whether a signal was received
+        lock: the lock on the folder; None in all processes but the first
         resumed_from: the checkpoint that the run continues from, or an empty one
-        notices: what the user was told about the data, for the report
-        tokens: tokens trained on so far
-        training_seconds: seconds that the steps took so far
-        epochs_seen: epochs trained so far, with their fraction
+        notices: the notices about the data, for the report
+        tokens: number of tokens trained on so far
+        training_seconds: seconds of all steps so far
+        epochs_seen: epochs trained so far, with fraction
         group: the processes that train together; the first of them evaluates and writes
-        budget: what the parts of the run cost, where it has a time limit
-        reuse: what was taken over from another run; None on resuming
+        budget: the time budget, for a run with a time limit
+        reuse: the weights copied from another run; None on resuming
         after_score: called with the last step after each evaluation on the dev set
     """
 
@@ -87,7 +87,7 @@ class RunState:
 
     @property
     def scored_dev(self) -> Any:
-        """The records of the dev set whose score chooses the weights."""
+        """The dev records whose score chooses the weights."""
         return take_part(self.splits.dev, self.budget.dev)
 
     @property
@@ -95,8 +95,9 @@ class RunState:
         return f"ostinato train {self.task.name} --out {self.folder} --resume"
 
     def require_folder(self) -> None:
-        """Raises InputError if the run folder was removed or replaced since the run began: whatever
-        is saved there now could not be resumed or used."""
+        """Raises InputError if the run folder was removed or replaced since the run began: files
+        saved there now could not be used or resumed from.
+        """
         if self.lock is None:
             return
         if not (self.lock.is_held() and is_resumable(self.folder)):
@@ -108,7 +109,7 @@ class RunState:
     def save_scored_weights(
         self, progress: Progress, name: str, score: float, value: float
     ) -> None:
-        """Saves weights with a dev score, in case they are averaged, and as the best ones."""
+        """Saves weights with a dev score, for averaging and as the best so far."""
         if self.curves is not None:
             self.curves.record_scores(progress.step, progress.epoch, {name: score})
         self.require_folder()
@@ -124,14 +125,14 @@ class RunState:
             run_folder.save_network(self.folder, self.network)
 
     def try_to_save(self, progress: Progress, exchange: Exchange | None = None) -> None:
-        """A full disk costs this checkpoint, neither the run nor the checkpoint before."""
+        """Saves a checkpoint; on a full disk the run continues with the previous checkpoint."""
         try:
             self.save_checkpoint(exchange, progress)
         except checkpoint.NotSaved as error:
             say(f"warning: {error}")
 
     def save_checkpoint(self, exchange: Exchange | None, progress: Progress) -> None:
-        """Saves what the run needs to go on from this step; NotSaved where it cannot be written."""
+        """Saves a checkpoint at this step; NotSaved if it cannot be written."""
         if self.optimizer is None:
             raise ValueError("a model that is fitted in closed form has no checkpoints")
         carried_state = state_tensors(progress.state)

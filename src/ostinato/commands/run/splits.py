@@ -14,19 +14,19 @@ from ostinato.notices import notify
 from ostinato.tasks.reader import Record
 from ostinato.tasks.task import Task
 
-HELD_OUT_SHARE = 0.05  # of the training data, for a dev set where none is given
+HELD_OUT_SHARE = 0.05  # of the training data, as the dev set if none is given
 MAXIMUM_HELD_OUT = 2000
-# few examples choose badly: of small data a larger share is held out, until there are so many
+# few examples are unreliable, so a larger share of small data is held out, up to this number
 ENOUGH_HELD_OUT, LARGEST_HELD_OUT_SHARE = 30, 0.2
-COARSE = 50  # dev examples; of fewer, the loss says more than the share that is right
-TOO_FEW = 10  # held-out examples to choose weights by: the last ones are taken
-LARGE_SHARE = 0.25  # a larger dev set is mentioned
-OVERLAP_SHARE = 0.2  # more of the dev or test set in the training data is mentioned
+COARSE = 50  # dev examples; with fewer, the loss is a better criterion than accuracy
+TOO_FEW = 10  # held-out examples; with fewer, the last weights are used
+LARGE_SHARE = 0.25  # of the data; a larger dev set is mentioned in a notice
+OVERLAP_SHARE = 0.2  # of a dev or test set that is also in the training data, for a warning
 
 
 @dataclass
 class Splits:
-    """The records to learn from, to choose the best weights by, and to report on."""
+    """The training, dev and test records; `tested_on` names the test data in reports."""
 
     train: list[Record]
     dev: list[Record]
@@ -56,14 +56,14 @@ def read_splits(config: RunConfig, task: Task) -> Splits:
         seed = config.seed if config.held_out_seed is None else config.held_out_seed
         least = ENOUGH_HELD_OUT if config.held_out_more else 1
         held_out = hold_out_dev_set(splits, task, seed, train, least)
-        notify(f"no --dev: {held_out} held back (seed {seed}, whatever --seed is)")
-    splits.tested_on = " ".join(map(display_path, test or dev)) or f"{held_out} held back"
+        notify(f"no --dev: {held_out} held out (seed {seed}, whatever --seed is)")
+    splits.tested_on = " ".join(map(display_path, test or dev)) or f"{held_out} held out"
     for name, records in [("--dev", splits.dev if dev else []), ("--test", splits.test)]:
         share = task.reader.overlap(records, splits.train)
         if share > OVERLAP_SHARE:
             notify(
-                f"{name}: {share:.0%} of it stands in the training data, too; "
-                "its scores will flatter"
+                f"{name}: {share:.0%} of it is also in the training data; "
+                "its scores are too optimistic"
             )
     return splits
 
@@ -73,7 +73,8 @@ def hold_out_dev_set(
 ) -> str:
     """Moves part of the training data to the dev set, and describes it: "20 training examples".
 
-    `least` examples are held out unless they are too large a share."""
+    At least `least` examples are held out, unless these are too large a share.
+    """
     before = len(splits.train)
     enough = min(least, round(LARGEST_HELD_OUT_SHARE * before))
     number = min(MAXIMUM_HELD_OUT, max(1, enough, round(HELD_OUT_SHARE * before)))
@@ -90,9 +91,10 @@ def hold_out_dev_set(
 
 
 def choose_dev_metric(task: Task, splits: Splits, config: RunConfig) -> Task:
-    """The task, not yet fitted, with the loss as its dev score where the dev set is small.
+    """The task, not yet fitted, with the loss as its dev metric if the dev set is small.
 
-    One of 20 examples more or less right is chance; their log-probabilities tell weights apart."""
+    With 20 examples, one more correct answer is chance; log-probabilities are more informative.
+    """
     few = len(splits.dev) < COARSE
     if (
         not (few and "perplexity" in dev_metrics(task))
@@ -111,11 +113,11 @@ def choose_dev_metric(task: Task, splits: Splits, config: RunConfig) -> Task:
 
 
 def dev_metrics(task: Task) -> tuple:
-    """The metrics that the task offers as dev score."""
+    """The metrics that the task allows as dev metric."""
     return options.fields(task.definition.options)["dev_metric"].choices
 
 
 def chooses_last_weights(task: Task, splits: Splits, config: RunConfig) -> bool:
-    """Whether so few examples are held out that the last weights are taken, not the best."""
+    """Whether so few examples are held out that the last weights are used instead of the best."""
     few = config.held_out_more and not config.dev and len(splits.dev) < TOO_FEW
     return few and "accuracy" in dev_metrics(task)

@@ -43,9 +43,9 @@ from ostinato.tasks.shared.inference import device_of
 from ostinato.tasks.task import Task
 from ostinato.training.curves import read_curves
 
-MOST_STATES = 1_000_000  # of a corpus
-OBSERVED, MOST_OBSERVED = 4, 100  # records and their steps whose gates a training run logs
-MOST_LINES = 3  # of an answer
+MOST_STATES = 1_000_000  # maximum states of a corpus
+OBSERVED, MOST_OBSERVED = 4, 100  # records, and steps of each, whose gates are logged in training
+MOST_LINES = 3  # lines of an answer that are shown
 OWN_ANSWER = "-log p of the model's own answer"
 TRUE_TARGET = "-log p of the targets that were given"
 
@@ -58,21 +58,21 @@ def build_subject(
     text: str | None = None,
     corpus: Callable[[], Sequence[Record]] | None = None,
 ) -> Subject:
-    """The way from (model, records) to the recurrent layers and a loss.
+    """Builds the subject of an inspection from a model and records.
 
     Args:
-        trained: The model; of several networks the first is looked at.
-        records: The first is looked at, all are encoded as a batch; none for views of the model
-            alone.
-        steps: The most steps of the input, which is cut to them with a note.
-        text: What to call the input; default: the record itself.
+        trained: The model; of an ensemble the first network is inspected.
+        records: The records, encoded as one batch, of which the first is inspected; empty for
+            views without an input.
+        steps: Maximum steps of the input; a longer one is cut, with a note.
+        text: The name of the input; by default its text.
         corpus: The records of the corpus for the view `states`.
     """
     trained = trained.without_baseline("inspection")
     own = first_network(trained.network)
     network = copy_in_float64(own)
     parts = find_parts(network)
-    notes = () if own is trained.network else ("Of several networks the first is looked at.",)
+    notes = () if own is trained.network else ("Of several networks the first is shown.",)
     log = trained.folder / "training" / "log.jsonl"
     preprocessing = trained.task.preprocessing
     subject = Subject(
@@ -127,25 +127,25 @@ def add_records(
     steps: int,
     corpus: Callable[[], Sequence[Record]] | None,
 ) -> Subject:
-    """The subject with its input, the loss on it, and what goes on from it."""
+    """Adds the input, the loss on it, and the continuations of it to a subject."""
     task = trained.task
     network: Any = subject.network
     if subject.parts and not isinstance(network, Inspectable):
         raise InputError(
-            f"a model of task {task.name} cannot be looked at with an input yet; "
+            f"a model of task {task.name} cannot be inspected with an input yet; "
             "the views parameters and learning need none: leave the input out"
         )
     records = [shift_window(record) for record in records]
     examples = [encode(task, record) for record in records]
     if any(not len(example.inputs) for example in examples):
-        raise InputError("the input is empty: there is nothing to look at")
+        raise InputError("the input is empty: there is nothing to inspect")
     limit = find_limit(network, steps)
     example, cut = cut_example(examples[0], limit)
     notes = subject.notes
     if cut and subject.emissions is not None:  # the transcript is that of the whole recording
         example = example._replace(targets=None)
     if cut:
-        notes = (*notes, f"The first {limit:,} of {limit + cut:,} steps are looked at.")
+        notes = (*notes, f"The first {limit:,} of {limit + cut:,} steps are shown.")
     batch = prepare(example)
     given = batch.targets is not None
     answer = ""
@@ -180,21 +180,23 @@ def add_records(
 
 
 def shift_window(record: Record) -> Record:
-    """A window of a series with a known future: that of the last steps, given those before them."""
+    """Moves the cut of a window back, so that the last steps are its known future."""
     if hasattr(record, "horizon") and not len(record.future) and record.cut > record.horizon:
         return record.at(record.series, record.cut - record.horizon, record.horizon)
     return record
 
 
 def find_limit(network: Any, steps: int) -> int:
-    """The most steps of an input: of subsampled frames more, of a window of fixed length all."""
+    """The maximum steps of an input: more for subsampled frames, all for windows of fixed
+    length.
+    """
     if hasattr(network, "look_back"):
         return max(steps, network.look_back + network.horizon)
     return steps * getattr(getattr(network, "encoder", None), "factor", 1)
 
 
 def observe_gates(task: Task, network: Any, records: Sequence[Record]) -> Averages:
-    """How open the gates of a network are on a few records: for the log of a training run."""
+    """Average gate activations on a few records, for the log of a training run."""
     member = first_network(network)
     if not isinstance(member, Inspectable):
         return {}
@@ -209,7 +211,7 @@ def observe_gates(task: Task, network: Any, records: Sequence[Record]) -> Averag
 
 
 def name_loss(network: Any, *, given: bool) -> str:
-    """What L is, in words."""
+    """The name of the loss L, in words."""
     name = TRUE_TARGET if given else OWN_ANSWER
     if getattr(network, "score_name", "log p") == "log p":
         return name
@@ -217,7 +219,7 @@ def name_loss(network: Any, *, given: bool) -> str:
 
 
 def shorten_answer(text: str) -> str:
-    """The first lines of an answer: of a series it has a line for each step."""
+    """Shortens an answer to its first lines; for a series it has one line per step."""
     lines = text.split("\n")
     if len(lines) <= MOST_LINES:
         return text
@@ -226,7 +228,9 @@ def shorten_answer(text: str) -> str:
 
 @torch.no_grad()
 def collect_emissions(task: Task, network: Any, batch: Batch) -> Emissions:
-    """The posteriors of a recording, and the frames of each label of its target."""
+    """The posteriors of a recording, with the frames that each label of its target is aligned
+    to.
+    """
     found, lengths = network.log_probabilities_by_frame(batch)
     frames = found[0, : int(lengths[0])]
     assert batch.targets is not None
@@ -241,7 +245,7 @@ def collect_emissions(task: Task, network: Any, batch: Batch) -> Emissions:
 
 @torch.no_grad()
 def find_own_targets(task: Task, network: Any, record: Record, batch: Batch, answer: str) -> Tensor:
-    """The model's own answer as targets: a translation is the one that its beam search found."""
+    """The model's own answer as targets, such as the translation found by beam search."""
     if answer and (hasattr(record, "target") or hasattr(network, "log_probabilities_by_frame")):
         found = task.preprocessing.encode(task.reader.with_target(record, answer)).targets
         return found[None]

@@ -1,4 +1,4 @@
-"""How many threads a process computes with."""
+"""The number of threads that a process uses."""
 
 from __future__ import annotations
 
@@ -54,10 +54,10 @@ def share_cores(cores: float, processes: int) -> int:
 
 
 def read_threads(given: str) -> int | None:
-    """The number of threads that `--threads` gives; None for "auto".
+    """Parses the value of --threads; None for "auto".
 
     Raises:
-        InputError: it is neither.
+        InputError: the value is neither a number in range nor "auto".
     """
     if given == "auto":
         return None
@@ -75,7 +75,7 @@ def count_free_threads(free: float, share: int) -> int:
 
 @contextmanager
 def use_threads(number: int) -> Iterator[None]:
-    """torch and our kernels compute with this many threads in the block."""
+    """Sets the number of threads of torch and of the kernels during the `with` block."""
     import torch
 
     before = torch.get_num_threads()

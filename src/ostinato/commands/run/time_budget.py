@@ -1,8 +1,9 @@
 """A time limit as the budget of a whole run: training, dev scores, baseline, test and report.
 
-What comes after the last step is timed on a few records before the first one, and again at each
-dev score; training ends early enough for it. Dev and test sets that would take too large a share
-of the limit are judged in part."""
+The work after the last step is timed on a few records before training, and again at each dev score;
+training ends early enough for it. Of dev and test sets that would take too large a share of the
+limit, only a part is scored.
+"""
 
 from __future__ import annotations
 
@@ -24,18 +25,18 @@ from ostinato.tasks.task import Task
 # the largest shares of the limit
 DEV_SHARE = 0.03  # one evaluation on the dev set
 TEST_SHARE = 0.2
-BASELINE_SHARE = 0.1  # fitting it; and as much again for its scores
+BASELINE_SHARE = 0.1  # fitting the baseline, and the same again for its scores
 RESERVED_SHARE = 0.6  # everything after the last step
-TIMING_SHARE = 0.003  # timing one of these on a few records
+TIMING_SHARE = 0.003  # each of these timings
 EVALUATING_SHARE = 1 / 7  # of the time since the last evaluation
-EVALUATIONS = 8  # at least, where the epochs are long
-FIRST, LEAST = 16, 50  # records that are timed first; that a part of a set has at least
-ENOUGH_TO_TIME = 2000  # records; a baseline of fewer is fitted without timing a part of them first
-CLOSING_SECONDS = 2.0  # intervals, pictures and files, of a processor that nobody else uses
+EVALUATIONS = 8  # minimum number of evaluations if epochs are long
+FIRST, LEAST = 16, 50  # records of the first timing; minimum size of a part of a set
+ENOUGH_TO_TIME = 2000  # records; with fewer, fitting a baseline is not timed
+CLOSING_SECONDS = 2.0  # for intervals, pictures and files on an idle processor
 
 
 class Cost(NamedTuple):
-    """How many records can be worked on, and the seconds that they take."""
+    """The number of records that the time is enough for, and the seconds that they take."""
 
     records: int
     seconds: float
@@ -43,16 +44,16 @@ class Cost(NamedTuple):
 
 @dataclass
 class TimeBudget:
-    """What the parts of a run cost, and what is left for training.
+    """The time of each part of a run, and what is left for training.
 
     Attributes:
-        limit: seconds of the whole run; None: it ends by itself
-        dev: records of the dev set that are scored while training; None: all
-        tested: records of the test set that are scored at the end; None: all
-        evaluation_seconds: of one dev score
-        test_seconds, baseline_seconds: of the scores at the end
-        closing_seconds: of the rest
-        evaluated_at: seconds of the run when it was last evaluated
+        limit: time limit of the whole run in seconds; None: no limit
+        dev: number of dev records scored while training; None: all
+        tested: number of test records scored at the end; None: all
+        evaluation_seconds: time of one dev score
+        test_seconds, baseline_seconds: time of the scores at the end
+        closing_seconds: time of everything after these
+        evaluated_at: time of the last evaluation, in seconds since the start
     """
 
     limit: float | None = None
@@ -66,20 +67,20 @@ class TimeBudget:
 
     @property
     def reserve(self) -> float:
-        """Seconds that are kept for what follows the last step."""
+        """Seconds reserved for the work after the last step."""
         if self.limit is None:
             return 0.0
-        # the last weights and the mean of several are evaluated
+        # twice: for the last weights and for the mean of several
         needed = 2 * self.evaluation_seconds + self.test_seconds + self.baseline_seconds
         return min(needed + self.closing_seconds, RESERVED_SHARE * self.limit)
 
     def is_evaluation_due(self, by_epochs: bool, seconds: float) -> bool:
-        """Whether to evaluate: as the epochs say, unless that takes too large a share of the time;
-        and several times where the epochs are too long for that.
+        """Whether to evaluate now: by epochs, unless that takes too large a share of the time, and
+        at least EVALUATIONS times if epochs are long.
 
         Args:
             by_epochs: whether an evaluation is due by --evaluate-every
-            seconds: of the run so far
+            seconds: time since the start
         """
         if self.limit is None:
             return by_epochs
@@ -89,7 +90,7 @@ class TimeBudget:
         return by_epochs or since > (self.limit - self.reserve) / EVALUATIONS
 
     def note_evaluation(self, ended: float, took: float) -> None:
-        """Takes the time of an evaluation for that of the next."""
+        """Records the time of an evaluation, as the estimate for the next one."""
         self.evaluated_at, self.evaluation_seconds = ended, took
 
 
@@ -104,10 +105,10 @@ def plan_budget(
     """Times dev score, test and baseline on a few records each.
 
     Args:
-        limit: seconds of the whole run
-        task, network: to be trained
-        baseline: fitted; None where another process has it
-        splits: with the dev and test set
+        limit: time limit of the whole run in seconds
+        task, network: the task and the network to train
+        baseline: the fitted baseline; None if another process has it
+        splits: the records
         slowness: factor by which this process runs slower than it would alone (`measure_slowness`)
     """
     if limit is None:
@@ -134,7 +135,7 @@ def plan_budget(
 def time_the_test(
     budget: TimeBudget, task: Task, network: nn.Module, baseline: Baseline | None, splits: Splits
 ) -> None:
-    """Times the scores at the end, and decides how much of the test set they are of."""
+    """Times the scores at the end, and decides how many test records are scored."""
     if budget.limit is None:
         return
     tested = splits.test or splits.dev
@@ -158,7 +159,9 @@ def time_the_test(
 
 @contextmanager
 def evaluating(network: nn.Module) -> Iterator[None]:
-    """The network evaluates during the block; random numbers and notices are as without it."""
+    """Puts the network in evaluation mode during the block, which leaves no trace: random states
+    are restored, and no notices are printed.
+    """
     was_training = network.training
     network.eval()
     try:
@@ -169,12 +172,12 @@ def evaluating(network: nn.Module) -> Iterator[None]:
 
 
 def afford(records: Any, work: Callable[[Any], Any], most: float, timing: float) -> Cost:
-    """How many of the records can be worked on in `most` seconds, at least LEAST.
+    """Estimates how many of the records can be processed in `most` seconds, at least LEAST.
 
     Args:
-        records: to work on
-        work: is timed with a few of them, then with four times as many, and so on
-        most: seconds that all may take
+        records: the records
+        work: the function that is timed, with a few of them, then four times as many, and so on
+        most: maximum seconds for all records
         timing: seconds after which the timing ends
     """
     if not len(records):
@@ -193,7 +196,7 @@ def afford(records: Any, work: Callable[[Any], Any], most: float, timing: float)
 
 
 def take_part(records: Any, number: int | None) -> Any:
-    """`number` records, evenly spaced; of a text, which is read in order, the beginning."""
+    """Selects `number` evenly spaced records; of a text, which is read in order, the beginning."""
     if number is None or number >= len(records):
         return records
     if isinstance(records, list):
@@ -202,7 +205,7 @@ def take_part(records: Any, number: int | None) -> Any:
 
 
 def fit_baseline(task: Task, records: Any, limit: float | None) -> Baseline:
-    """The baseline of all training records; with a time limit, of as many as it leaves time for."""
+    """Fits the baseline to all training records, or with a time limit to as many as time allows."""
     if limit is None or len(records) <= ENOUGH_TO_TIME:
         return task.fit_baseline(records)
     most = BASELINE_SHARE * limit
@@ -221,7 +224,8 @@ def fit_baseline(task: Task, records: Any, limit: float | None) -> Baseline:
 
 
 def measure_slowness(wall_seconds: float) -> float:
-    """How much slower this process runs than alone: 1 on an idle machine, at most 5.
+    """How much slower this process runs than on an idle machine: from 1 to 5.
 
-    From the processor time that it had in its first `wall_seconds`."""
+    It is computed from the processor time that it got in its first `wall_seconds`.
+    """
     return min(5.0, max(1.0, wall_seconds / max(1e-3, time.process_time())))

@@ -1,4 +1,4 @@
-"""A training run in this process, from its files to its report; it may be one of several."""
+"""Trains in this process, from files to report; it may be one of several processes."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from ostinato.training.group import read_launched
 
 @dataclass(frozen=True)
 class Manner:
-    """How a run is carried out, which does not decide what it comes to.
+    """How a run is carried out; this has no influence on its result.
 
     Attributes:
         resume: continue the run in the folder
         overwrite: replace the run in the folder
         threads: a number, or auto
-        timeout: seconds after which a process that does not answer is given up
+        timeout: seconds after which an unresponsive process is given up
     """
 
     resume: bool = False
@@ -36,7 +36,7 @@ class Manner:
 
 
 def train_here(folder: Path, request: RunRequest, manner: Manner) -> Trained:
-    """Trains and reports. Of several processes, process 0 reports, and the others wait for it."""
+    """Trains and reports. Of several processes only process 0 reports; the others wait for it."""
     launched = read_launched()
     before = checkpoint.read_counters(folder / TRAINING).get("threads") if manner.resume else None
     threads = choose_threads(manner.threads, launched.local_size, before)

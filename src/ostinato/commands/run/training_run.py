@@ -24,7 +24,7 @@ from ostinato.training.schedule import is_due
 
 
 class TrainingRun(RunState):
-    """The steps of a run and its evaluations on the dev set, to its end."""
+    """A run that can train: its steps, and its evaluations on the dev set."""
 
     def train(self) -> None:
         """Trains until the epochs or the time are over, or early stopping ends the run.
@@ -39,7 +39,7 @@ class TrainingRun(RunState):
             return
         epoch = self.resumed_from.counters.get("epoch", 0.0)
         if self.schedule.is_finished(epoch) and self.resumed_from.position.step:
-            return  # resumed after its end; a new run takes one step at least
+            return  # resumed after its end; a new run takes at least one step
         try:
             exchange = Exchange(
                 self.group,
@@ -117,7 +117,7 @@ class TrainingRun(RunState):
         bar.update(self.schedule.fraction_done(progress.epoch), progress)
 
     def _evaluate_or_stop(self, progress: Progress, bar: TrainingProgress) -> None:
-        """Ends the run where its weights cannot be saved, and says what it can go on from."""
+        """Evaluates; ends the run with InputError if its weights cannot be saved."""
         try:
             self._evaluate(progress, bar)
         except NotWritten as error:
@@ -127,8 +127,7 @@ class TrainingRun(RunState):
             raise InputError(f"stopped at step {progress.step}: {error}; {go_on}{begin}") from error
 
     def _evaluate(self, progress: Progress, bar: TrainingProgress) -> None:
-        """Computes a dev score; the weights are saved if they are the best so far, or may yet be
-        averaged."""
+        """Computes a dev score, and saves weights that are the best so far or may be averaged."""
         began, before = time.monotonic(), self.schedule.seconds
         lazy_adam.synchronise(self.optimizer)
         with averaged_weights(self.optimizer):
@@ -141,7 +140,7 @@ class TrainingRun(RunState):
             self._update_budget(before, time.monotonic() - began)
 
     def _update_budget(self, seconds: float, took: float) -> None:
-        """Times the test with these weights, and moves the end of training accordingly."""
+        """Times the test with the current weights, and adjusts the end of training."""
         self.budget.note_evaluation(seconds + took, took)
         if self.group.is_main and not self.schedule.is_finished(0.0):
             time_the_test(self.budget, self.task, self.network, None, self.splits)
@@ -166,7 +165,7 @@ class TrainingRun(RunState):
             bar.show_score(progress, score, abs(max(self.schedule.scores)))
 
     def _stop(self, exchange: Exchange, progress: Progress) -> None:
-        """Ends the run after a signal, and says whether its last step is saved."""
+        """Ends the run after a signal; the message says whether its last step is saved."""
         try:
             self.save_checkpoint(exchange, progress)
         except InputError as error:
@@ -174,6 +173,6 @@ class TrainingRun(RunState):
                 f"stopped at step {progress.step}, which is not saved: {error}"
             ) from error
         raise Interrupted(
-            f"saved at step {progress.step}; go on with: {self.resume_command}",
+            f"saved at step {progress.step}; continue with: {self.resume_command}",
             self.interrupt.exit_status,
         )

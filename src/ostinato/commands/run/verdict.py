@@ -1,4 +1,4 @@
-"""What a score comes to, in a sentence: the first line of a report."""
+"""The verdict on a score in one sentence, the first line of a report."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ostinato.commands.run.forecast import as_time_limit
 from ostinato.commands.tables import number
 from ostinato.metrics import METRICS
 
-SEEN_ENOUGH = 0.98  # of the epochs; a run that saw fewer was ended by its time limit
+SEEN_ENOUGH = 0.98  # share of the epochs; with less, the time limit ended the run
 
 
 def write_verdict(
@@ -26,13 +26,14 @@ def write_verdict(
         better
 
     Args:
-        metrics: the task's, the main one first
-        result: of `measure`; under "alone" the scores of a network that answers with its baseline
-        baseline: of `baseline_scores`
-        network: what is judged, "network" or "model"
+        metrics: the task's metrics, the main one first
+        result: the result of `measure`; for an interpolation with the baseline, the network's own
+            scores are under "alone"
+        baseline: the result of `baseline_scores`
+        network: the subject of the sentence, "network" or "model"
 
     Returns:
-        The sentence without a full stop; "" where there is no score.
+        The sentence without a full stop; "" without a score.
     """
     chosen = choose_metric(metrics, result, baseline)
     if chosen is None:
@@ -64,8 +65,10 @@ def write_verdict(
 def choose_metric(
     metrics: Sequence[str], result: Mapping[str, Any], baseline: Mapping[str, Any] | None
 ) -> tuple[str, dict[str, float]] | None:
-    """The first metric that both have, and its score of each baseline; without a baseline that has
-    any, the first metric and no scores."""
+    """The first metric that network and baselines share, and its score for each baseline.
+
+    If no baseline has one of the metrics, the first metric and no scores.
+    """
     scored = [name for name in metrics if is_number(result["metrics"].get(name))]
     baselines = [] if baseline is None else [baseline, *baseline.get("simpler", ())]
     for metric in scored:
@@ -99,12 +102,12 @@ def show(metric: str, value: float) -> str:
 
 
 def describe_epochs(seen: float, planned: float, seconds: float, resume: str) -> str:
-    """That a run was ended by its time limit, and how it goes on; "" for one that was not.
+    """Says that the time limit ended a run, and how to continue it; "" if it did not.
 
     Args:
-        seen, planned: epochs
-        seconds: that the training took so far
-        resume: the command that goes on
+        seen, planned: numbers of epochs
+        seconds: training time so far
+        resume: the command that continues
     """
     if not seen or seen >= SEEN_ENOUGH * planned:
         return ""

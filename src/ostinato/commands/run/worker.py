@@ -2,9 +2,10 @@
 
     python -m ostinato.commands.run.worker FOLDER
 
-FOLDER holds `request.json`, what to train; how it ended is written to `outcome-RANK.json`.
-Standard input is a pipe from the launcher: at its end the launcher is dead, and the run is saved
-and ends."""
+FOLDER contains `request.json`, the run to train; the outcome is written to `outcome-RANK.json`.
+Standard input is a pipe from the launcher. When it closes, the launcher is dead, and the process
+saves the run and ends.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +25,7 @@ from ostinato.training.distributed import ProcessLost
 
 
 def watch_launcher() -> None:
-    """Ends this process, as SIGTERM does, when the launcher is gone."""
+    """Ends this process like SIGTERM when the launcher has died."""
 
     def watch() -> None:
         while os.read(0, 4096):
@@ -35,7 +36,7 @@ def watch_launcher() -> None:
 
 
 def work(folder: Path) -> int:
-    """Trains; gives the exit status, as the command line would."""
+    """Trains; returns the exit status, as on the command line."""
     job = json.loads((folder / "request.json").read_text(encoding="utf-8"))
     request, manner = RunRequest(**job["request"]), Manner(**job["manner"])
     outcome = folder / f"outcome-{os.environ['RANK']}.json"
@@ -57,7 +58,7 @@ def work(folder: Path) -> int:
 if __name__ == "__main__":
     watch_launcher()
     status = work(Path(sys.argv[1]))
-    # gloo's threads may be in the middle of a message to a process that is gone
+    # gloo's threads may still be sending to a process that has died
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(status)

@@ -1,1 +1,1 @@
-"""Hyper-parameter studies: what `ostinato search` varies, its trials and its report."""
+"""Hyper-parameter studies: the search space of `ostinato search`, its trials and its report."""

@@ -180,7 +180,7 @@ def run_trial(
         close(study, trial, began, TrialState.PRUNED, why=str(error))
     except Interrupted as stop:
         raise Interrupted(
-            f"trial {trial.number} is saved; go on with: {resume_command(folder, plan)}",
+            f"trial {trial.number} is saved; continue with: {resume_command(folder, plan)}",
             stop.status,
         ) from None
     except InputError as error:

@@ -39,13 +39,15 @@ def run_workers(folder: Path, limits: StudyLimits, processes: int) -> None:
                 worker.send_signal(signal.SIGTERM)
         for worker in workers:
             worker.wait()
-        message = f"the trials are saved; go on with: {resume_command(folder, read_plan(folder))}"
+        message = (
+            f"the trials are saved; continue with: {resume_command(folder, read_plan(folder))}"
+        )
         raise Interrupted(message, status) from None
     if any(status not in (0, 2) for status in statuses):
         raise InputError(
             f"{statuses.count(0)} of {processes} processes ended well, others with exit status "
             f"{[status for status in statuses if status]}; "
-            f"go on with: {resume_command(folder, read_plan(folder))}"
+            f"continue with: {resume_command(folder, read_plan(folder))}"
         )
     if not statuses.count(0):
         raise InputError(f"{folder}: no trial could be trained; see above")

@@ -50,7 +50,7 @@ def hold_out(
         groups[key(record)] = groups.get(key(record), 0) + 1
     if len(groups) < 2:
         raise InputError(
-            f"{len(records)} example{'s, all alike' * (len(records) != 1)}: none can be held back; "
+            f"{len(records)} example{'s, all alike' * (len(records) != 1)}: none can be held out; "
             f"give {option_name('dev')}"
         )
     keys = list(groups)

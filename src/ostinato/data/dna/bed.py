@@ -56,7 +56,7 @@ def read_bed(file: FilePath, *, one_label: bool = False) -> list[BedLine]:
         one_label: Whether all segments have the label DEFAULT_LABEL, whatever their names.
 
     Raises:
-        InputError: Fewer columns, a start or end that is no number, or an end before its start;
+        InputError: Fewer columns, a start or end that is not a number, or an end before its start;
             with the line.
     """
     found: list[BedLine] = []

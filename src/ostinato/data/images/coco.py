@@ -52,7 +52,7 @@ def coco_images(coco: Coco, file: FilePath) -> Iterator[tuple[str, tuple[str, ..
     """(file name, captions, place for messages) of each image; () where it has no caption.
 
     Raises:
-        InputError: an image without a name or an id, a caption that is no text, an annotation of
+        InputError: an image without a name or an id, a caption that is not text, an annotation of
             an image that is not listed.
     """
     path = display_path(file)

@@ -55,7 +55,7 @@ def convert(
             if form is None:
                 text = block.columns[time][0][:40]
                 raise InputError(
-                    f"{where}:{rows[0]}: {text!r} is no time stamp; expected a date such as "
+                    f"{where}:{rows[0]}: {text!r} is not a time stamp; expected a date such as "
                     "2024-01-31, a time such as 2024-01-31 12:00:00, or a whole number"
                 )
             parser = TimeParser(form)

@@ -127,7 +127,7 @@ def read_rows_of_numbers(file: FilePath) -> Iterator[LabelledSeries]:
     Missing values at the end of a line are padding.
 
     Raises:
-        InputError: with the line: a value that is no finite number, a label without a series.
+        InputError: with the line: a value that is not a finite number, a label without a series.
     """
     found = find_rows(file) or Rows(0, 0)
     if found.header or found.label:

@@ -88,7 +88,7 @@ def read_long_table(file: FilePath) -> Iterator[LabelledSeries]:
     """The series of a long table in the order of their first rows, each in the order of time.
 
     Raises:
-        InputError: with the line: a value that is no number, two labels of one series.
+        InputError: with the line: a value that is not a number, two labels of one series.
     """
     where = display_path(file)
     rows = read_rows(file)
@@ -166,7 +166,7 @@ def read_series_table(file: FilePath, label: str = "") -> LabelledSeries:
     """The series of a file: a row a step, a column a dimension; a column of times is left out.
 
     Raises:
-        InputError: with the line: a value that is no number, a row of another length.
+        InputError: with the line: a value that is not a number, a row of another length.
     """
     where = display_path(file)
     rows = list(read_rows(file))

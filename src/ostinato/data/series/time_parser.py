@@ -63,7 +63,7 @@ class TimeParser:
                 fraction = re.search(r":\d\d[.,]\d*[1-9]", text)
                 hint = "; give whole seconds, or whole numbers" if fraction else ""
                 raise InputError(
-                    f"{where(row)}: {text[:40]!r} is no time stamp like the others, such as "
+                    f"{where(row)}: {text[:40]!r} is not a time stamp like the others, such as "
                     f"{example}{hint}"
                 ) from None
         raise AssertionError("each stamp parses, but not all of them together")

@@ -25,8 +25,9 @@ def read_ts_file(file: FilePath) -> Iterator[LabelledSeries]:
     A line has dimensions between ":", each of values between ",", and the label last.
 
     Raises:
-        InputError: with the line: a value that is no finite number, dimensions of differing length
-            or number, a label that the header does not name, time stamps, a regression target.
+        InputError: with the line: a value that is not a finite number, dimensions of differing
+            length or number, a label that the header does not name, time stamps, a regression
+            target.
     """
     lines = enumerate(iterate_lines(file), start=1)
     header = read_header(lines, file)

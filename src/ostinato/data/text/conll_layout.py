@@ -247,7 +247,7 @@ def parse_token(
         if NOT_A_TOKEN.fullmatch(fields[0]):
             return None
         raise InputError(
-            f"{layout.file}:{number}: {quote(fields[0])} is no number of a CoNLL-U token; "
+            f"{layout.file}:{number}: {quote(fields[0])} is not the number of a CoNLL-U token; "
             "expected 1, 1-2 or 1.1"
         )
     return fields

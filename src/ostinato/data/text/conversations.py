@@ -39,7 +39,7 @@ def read_conversations(
         notices: what was left out is appended to this list, a line each.
 
     Raises:
-        InputError: with file and line: no conversation, a turn that is no text, a file without
+        InputError: with file and line: no conversation, a turn that is not text, a file without
             any.
     """
     files = [each for file in files for each in list_folder(file)]
@@ -123,8 +123,8 @@ def read_turns(row: Row, column: str) -> Turns:
 def yaml_conversations(file: FilePath, notices: list[str] | None = None) -> Iterator[Turns]:
     """ChatterBot's corpus format: `conversations:` is a list of lists of turns.
 
-    Nothing is constructed but text; a turn that is null is blank. An entry that is no list of texts
-    (the corpus itself has one, where a dash was forgotten) is left out, and reported in
+    Nothing is constructed but text; a turn that is null is blank. An entry that is not a list of
+    texts (the corpus itself has one, where a dash was forgotten) is left out, and reported in
     `notices`."""
     yaml = import_yaml()
     entries = compose_yaml(file, yaml).get("conversations")
@@ -144,14 +144,14 @@ def yaml_conversations(file: FilePath, notices: list[str] | None = None) -> Iter
 
 
 def describe_no_turns(entry: Any, turns: list[Any], file: FilePath, yaml: Any) -> str:
-    """The notice for an entry that is no list of texts."""
+    """The notice for an entry that is not a list of texts."""
     mapping = next((turn for turn in turns if isinstance(turn, yaml.MappingNode)), None)
     line = (entry if mapping is None else mapping).start_mark.line + 1
     where = f"{display_path(file)}:{line}"
     if mapping is None:
         return f"{where}: no conversation (a list of turns of text); left out"
     return (
-        f"{where}: a turn with a colon and a space in it is no text in YAML; "
+        f"{where}: a turn with a colon and a space in it is not text in YAML; "
         "left out; put it in quotes"
     )
 

@@ -1,4 +1,4 @@
-"""Anomaly detection: a score for each point of a series, from what a forecaster expected of it."""
+"""Anomaly detection: a score for each step of a series, from its distance to the expected value."""
 
 from __future__ import annotations
 

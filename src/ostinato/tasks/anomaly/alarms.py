@@ -1,5 +1,5 @@
-"""The answer to a series: for every step what was expected, a score, and whether there is an
-alarm.
+"""The prediction for a series: for every step an expected value, an anomaly score, and whether
+an alarm is raised.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ HEADER = "unique_id,ds,y,expected,score,anomaly"
 
 @dataclass(frozen=True, eq=False)
 class Alarms(Prediction):
-    """The answer to one series.
+    """The prediction for one series of T steps.
 
     Args:
         name: The series' `unique_id`.
         stamps: Its time stamps [T].
-        values: [T]
-        expected: What was expected of each step [T].
-        scores: From 0 to 1 [T].
-        alarms: Whether there is an alarm [T].
-        scale: The deviation of the steps before each [T].
-        log_probabilities: Of each step's value, NaN where it has none [T].
+        values: The observed values [T].
+        expected: The expected value of each step [T].
+        scores: The anomaly scores [T], from 0 to 1.
+        alarms: Whether an alarm is raised at each step [T].
+        scale: The standard deviation of the steps before each step [T].
+        log_probabilities: The log density of each value [T]; NaN where it is missing.
     """
 
     name: str
@@ -75,7 +75,16 @@ def make_alarms(
     scores: np.ndarray,
     alarms: np.ndarray,
 ) -> Alarms:
-    """The answer to a series from what the network says of its standardised steps [T]."""
+    """Puts the results for a series of T steps together, in the units of the series.
+
+    Args:
+        series: The series.
+        features: Its features, with the mean and the scale of each step.
+        losses: -log p of each standardised value [T].
+        location: The expected value of each step [T], standardised.
+        scores: The anomaly scores [T].
+        alarms: Whether an alarm is raised at each step [T].
+    """
     return Alarms(
         series.name,
         series.stamps,

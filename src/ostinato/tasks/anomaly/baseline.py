@@ -1,4 +1,6 @@
-"""The baselines of anomaly detection: a Gaussian of the values so far, and the last change."""
+"""The baselines of anomaly detection: a Gaussian fitted to a window of past values, and the
+size of the last change.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,7 @@ def score_by_gaussian(values: np.ndarray) -> np.ndarray:
 
 
 def score_by_change(values: np.ndarray) -> np.ndarray:
-    """How large each change is beside those before it [T], from 0 to 1."""
+    """The size of each change relative to the changes before it [T], from 0 to 1."""
     changes = np.abs(np.diff(values, prepend=values[:1]))
     mean, deviation = running_moments(changes, GAUSSIAN_WINDOW)
     deviations = np.maximum(changes - mean, 0) / np.maximum(deviation, 1e-6)
@@ -47,12 +49,12 @@ SCORERS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 
 
 class ScoreBaseline(Baseline):
-    """One of SCORERS with the threshold of a rate of alarms on the training series.
+    """One of SCORERS, with a threshold chosen by its rate of alarms on the training series.
 
     Args:
-        name: In SCORERS.
-        threshold: From which on there is an alarm.
-        hold_off: As the network's.
+        name: A key of SCORERS.
+        threshold: The lowest score that raises an alarm.
+        hold_off: Steps after an alarm without another, as for the network.
         simpler: Further baselines for the report.
     """
 
@@ -80,13 +82,13 @@ class ScoreBaseline(Baseline):
 
 
 def assemble(thresholds: dict[str, float], hold_off: int) -> ScoreBaseline:
-    """The windowed Gaussian, with the last change beside it."""
+    """Builds the windowed Gaussian, with the last change as its simpler baseline."""
     first, *others = (ScoreBaseline(name, float(thresholds[name]), hold_off) for name in SCORERS)
     return ScoreBaseline(first.name, first.threshold, hold_off, others)
 
 
 def fit_baseline(task: Task, records: Sequence[LabelledSeries]) -> ScoreBaseline:
-    """The thresholds at which the training series have `false_alarms` alarms per step."""
+    """Chooses the thresholds that give `false_alarms` alarms per step on the training series."""
     options = task.options
     thresholds = {
         name: choose_threshold(
@@ -98,5 +100,5 @@ def fit_baseline(task: Task, records: Sequence[LabelledSeries]) -> ScoreBaseline
 
 
 def restore_baseline(task: Task, state: dict[str, Any]) -> ScoreBaseline:
-    """The baseline whose state() this is."""
+    """Restores the baseline from its `state()`."""
     return assemble(state["thresholds"], int(state["hold_off"]))

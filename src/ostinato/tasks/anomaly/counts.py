@@ -1,4 +1,4 @@
-"""What the metrics count of the alarms in a series, and what a report says beside the scores."""
+"""The metric counts of the alarms in a series, and the report's summary of all alarms."""
 
 from __future__ import annotations
 
@@ -15,20 +15,23 @@ from ostinato.tasks.prediction import Counts
 
 METRIC_NAMES = ("nab", "f1", "precision", "recall", "mae")
 ALARM_METRICS = METRIC_NAMES[:4]
-PROBATION_SHARE, MOST_PROBATION = 0.15, 750  # NAB's: what a detector may learn from
+PROBATION_SHARE, MOST_PROBATION = 0.15, 750  # NAB's probation: steps not scored
 DAY = 86_400
 
 
 def probation_of(length: int) -> int:
-    """Steps at the beginning of a series that NAB does not score: probation_of(1000) -> 150"""
+    """Number of steps at the beginning of a series that NAB does not score.
+
+    probation_of(1000) -> 150
+    """
     return int(min(PROBATION_SHARE * length, MOST_PROBATION))
 
 
 def count_alarms(record: LabelledSeries, alarms: np.ndarray) -> dict[str, Counts]:
-    """What NAB's score, and F1, precision and recall count of one series, after its probation.
+    """The counts of NAB's score, F1, precision and recall for one series after its probation.
 
-    F1 is of the single points, never point-adjusted. Precision and recall are of events: an
-    alarm is right inside a window, a window is found if it has an alarm.
+    F1 counts single steps and is never point-adjusted. Precision and recall count events: an
+    alarm inside a window is a true positive, and a window with an alarm is detected.
     """
     labels, start = record.labels, probation_of(len(record.values))
     windows = [pair for pair in find_windows(labels.tolist()) if pair[1] >= start]
@@ -50,7 +53,9 @@ def count_alarms(record: LabelledSeries, alarms: np.ndarray) -> dict[str, Counts
 def summarise_alarms(
     records: Sequence[LabelledSeries], alarms: Sequence[np.ndarray]
 ) -> dict[str, Any]:
-    """{"windows": 116, "found": 80, "false_alarms": 31, "false_alarms_a_day": 0.1, "delay": 0.2}
+    """Counts windows and alarms over all series.
+
+    {"windows": 116, "found": 80, "false_alarms": 31, "false_alarms_a_day": 0.1, "delay": 0.2}
 
     The delay is the time from the start of a window to its first alarm, as a share of the window,
     averaged over the windows found. False alarms a day: only where the time stamps are dates.
@@ -81,7 +86,7 @@ def summarise_alarms(
 
 
 def span_in_days(record: LabelledSeries, start: int) -> float:
-    """How long a series is from a step on, in days; 0 where its time stamps are no dates."""
+    """The time from a step to the end of a series in days; 0 if its time stamps are not dates."""
     series = record.series
     if not series.axis.form.dated or len(series) <= start + 1:
         return 0.0

@@ -1,4 +1,5 @@
-"""What is known of each step of a series before its value is: its past, standardised by its past.
+"""The features of each step of a series: the values before it, standardised by their own mean
+and standard deviation. No feature depends on the step itself or on later ones.
 
 T steps, D features.
 """
@@ -13,8 +14,8 @@ from ostinato.data.series.time_series import TimeSeries, fill_missing
 from ostinato.tasks.anomaly.options import AnomalyOptions
 from ostinato.tasks.anomaly.reader import WARM_UP
 
-CLIP = 10.0  # deviations
-FEATURES = 8  # D: the last value, its change, the value a season ago, whether missing, the calendar
+CLIP = 10.0  # standard deviations
+FEATURES = 8  # D: last value and its change, value a season ago, missing or not, calendar
 DAY = 86_400
 
 
@@ -22,9 +23,10 @@ class SeriesFeatures(NamedTuple):
     """The features of all steps of a series.
 
     Attributes:
-        inputs: [T, D] float32, each from the steps before alone.
+        inputs: The features [T, D] float32; those of a step depend on earlier steps only.
         targets: The standardised value of each step [T], NaN where missing or too early.
-        mean, scale: What each step is standardised by, from the steps before it [T].
+        mean, scale: The mean and the scale by which each step is standardised [T], computed from
+            the steps before it.
     """
 
     inputs: np.ndarray
@@ -34,10 +36,10 @@ class SeriesFeatures(NamedTuple):
 
 
 def running_moments(values: np.ndarray, memory: int) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and deviation of the last `memory` values before each step [T]; NaN are ignored.
+    """Mean and standard deviation of the last `memory` values before each step [T], ignoring NaN.
 
-    The running sums are of the values less the first one, so that rounding does not swallow a small
-    deviation from a large level.
+    The first value is subtracted before the running sums, so that rounding does not swallow small
+    variations around a large level.
     """
     seen = ~np.isnan(values)
     first = values[seen][0] if seen.any() else 0.0
@@ -53,7 +55,7 @@ def running_moments(values: np.ndarray, memory: int) -> tuple[np.ndarray, np.nda
 
 
 def make_features(options: AnomalyOptions, series: TimeSeries) -> SeriesFeatures:
-    """The features of a series; those of a step depend on the steps before it alone."""
+    """Computes the features of a series; those of a step depend on earlier steps only."""
     values, length = series.values, len(series)
     mean, deviation = running_moments(values, options.memory)
     least = 1e-3 * np.abs(mean) + 1e-6
@@ -67,7 +69,7 @@ def make_features(options: AnomalyOptions, series: TimeSeries) -> SeriesFeatures
     season = season_of(options, series)
 
     def lagged(lag: int) -> np.ndarray:
-        """The value `lag` steps before each step, standardised by what precedes the step."""
+        """The value `lag` steps before each step, with the mean and scale of that step [T]."""
         found = np.zeros(length)
         found[lag:] = (filled[: length - lag] - mean[lag:]) / scale[lag:]
         return found.clip(-CLIP, CLIP)
@@ -86,5 +88,5 @@ def make_features(options: AnomalyOptions, series: TimeSeries) -> SeriesFeatures
 
 
 def season_of(options: AnomalyOptions, series: TimeSeries) -> int:
-    """The season asked for, or the usual one of the frequency."""
+    """The season in steps: as given, or that of the series' frequency."""
     return options.season or series.axis.frequency.season

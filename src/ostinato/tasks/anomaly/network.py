@@ -1,4 +1,4 @@
-"""The networks that expect a value: by predicting it, or by reproducing it."""
+"""The networks that give an expected value: by forecasting it, or by reconstructing it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Detector = PointForecaster | WindowAutoencoder | PointForecasterEnsemble
 def build_network(
     options: AnomalyOptions, preprocessing: AnomalyPreprocessing
 ) -> PointForecaster | WindowAutoencoder:
-    """A fresh network."""
+    """Builds a network with initial weights."""
     if options.detector == "autoencoder":
         return WindowAutoencoder(
             options.cell_type,
@@ -36,7 +36,7 @@ def build_network(
 
 
 def require_detector(network: nn.Module) -> Detector:
-    """The network, which this task has built as a Detector."""
+    """Narrows the type of a network that this task has built."""
     if not isinstance(network, Detector):
-        raise TypeError(f"a {type(network).__name__} is no detector")
+        raise TypeError(f"a {type(network).__name__} is not a Detector")
     return network

@@ -29,7 +29,7 @@ class AnomalyOptions(SeriesOptions, RecurrentOptions):
         group="data",
     )
     memory: int = option(
-        1000, "steps of the past that give mean and deviation", minimum=10, group="data"
+        1000, "past steps of the running mean and standard deviation", minimum=10, group="data"
     )
     chunk: int = option(
         256,
@@ -40,17 +40,15 @@ class AnomalyOptions(SeriesOptions, RecurrentOptions):
     # the model
     detector: Literal["forecaster", "autoencoder"] = option(
         "forecaster",
-        "what expects a value: a network that predicts it from all before, or one "
-        "that reproduces the "
-        "last --window values from a code",
+        "forecaster: the network predicts each value from all before it; autoencoder: it "
+        "reconstructs the last --window values from a code",
     )
     window: int = option(32, "autoencoder: steps of a window", minimum=2, maximum=10_000)
-    code_size: int = option(4, "autoencoder: numbers that a window becomes", minimum=1)
+    code_size: int = option(4, "autoencoder: dimension of the code", minimum=1)
     scoring: Literal["error", "surprise"] = option(
         "error",
-        "what is unusual: the absolute error beside those before it (the anomaly "
-        "likelihood of Lavin "
-        "and Ahmad 2015), or -log p",
+        "error: the absolute error, compared with the errors before it (anomaly likelihood, "
+        "Lavin and Ahmad 2015); surprise: -log p, likewise",
     )
     cell: Annotated[str, OneOf(*CELLS)] = redefine(RecurrentOptions, "cell", "gru")
     hidden_size: int = redefine(RecurrentOptions, "hidden_size", 48)
@@ -60,15 +58,15 @@ class AnomalyOptions(SeriesOptions, RecurrentOptions):
     )
     false_alarms: float = option(
         0.001,
-        "alarms per step that the threshold gives on held-back series, taken to be without "
-        "anomalies",
+        "alarms per step on held-out series, which are taken to have no anomalies; sets the "
+        "threshold",
         above=0,
         maximum=0.5,
     )
     # predicting
     threshold: float | None = option(
         None,
-        "score from which on there is an alarm (default: by --false-alarms)",
+        "lowest score that raises an alarm (default: by --false-alarms)",
         minimum=0,
         when_predicting=True,
     )
@@ -76,5 +74,5 @@ class AnomalyOptions(SeriesOptions, RecurrentOptions):
         100, "steps after an alarm without another", minimum=0, when_predicting=True
     )
     smooth: int = option(
-        3, "steps whose error is averaged for a score", minimum=1, when_predicting=True
+        3, "steps whose errors are averaged for a score", minimum=1, when_predicting=True
     )

@@ -15,7 +15,7 @@ from ostinato.tasks.anomaly.reader import LabelledSeries
 def draw_alarms(
     records: Sequence[LabelledSeries], predictions: Sequence[Alarms]
 ) -> Callable[[BinaryIO], object]:
-    """A pair of panels a series: values with alarms, and scores."""
+    """A function that draws two panels for each series: its values with alarms, and its scores."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(11, 1 + 2.4 * len(records)), layout="constrained")

@@ -1,4 +1,4 @@
-"""A score, what was expected, and whether there is an alarm, for every step of a series."""
+"""Expected values, anomaly scores and alarms for every step of a series."""
 
 from __future__ import annotations
 
@@ -45,7 +45,12 @@ class AnomalyPredictor(Predictor):
     def observe(
         self, network: nn.Module, features: SeriesFeatures, state: State = None
     ) -> tuple[np.ndarray, np.ndarray, State]:
-        """-log p of each standardised value and what was expected of it [T] each, and the state."""
+        """Runs the network over the features of T steps.
+
+        Returns:
+            -log p of each standardised value [T] (NaN where missing), the expected value of each
+            step [T], standardised, and the recurrent state after the last step.
+        """
         detector, device = require_detector(network), device_of(network)
         surprises, expected = [np.zeros(0)], [np.zeros(0)]
         for start in range(0, len(features.inputs), PIECE):
@@ -62,7 +67,9 @@ class AnomalyPredictor(Predictor):
     def surprise(
         self, network: nn.Module, record: LabelledSeries
     ) -> tuple[np.ndarray, np.ndarray, SeriesFeatures]:
-        """-log p of each standardised value, what was expected of it [T], and the features."""
+        """-log p of each standardised value [T], the expected values [T] in the units of the
+        series, and the features.
+        """
         features = self.preprocessing.features(record)
         losses, location, _ = self.observe(network, features)
         return losses, location * features.scale + features.mean, features
@@ -70,7 +77,7 @@ class AnomalyPredictor(Predictor):
     def unusual(
         self, losses: np.ndarray, location: np.ndarray, features: SeriesFeatures
     ) -> np.ndarray:
-        """What is compared with the steps before [T]: the absolute error, or -log p."""
+        """The quantity that is compared with earlier steps [T]: the absolute error, or -log p."""
         if self.options.scoring == "surprise":
             return losses
         return np.abs(features.targets - location)
@@ -87,7 +94,7 @@ class AnomalyPredictor(Predictor):
         return self.score_unusual(self.unusual(losses, location, features))
 
     def threshold(self, network: nn.Module) -> float:
-        """The score from which on there is an alarm."""
+        """The lowest score that raises an alarm."""
         given = self.options.threshold
         return float(require_detector(network).threshold) if given is None else given
 
@@ -105,7 +112,7 @@ class AnomalyPredictor(Predictor):
         return AnomalyStreamer(self, network)
 
     def calibrate(self, network: nn.Module, records: Sequence[LabelledSeries]) -> None:
-        """Sets the threshold at which held-back series have `false_alarms` alarms per step."""
+        """Sets the threshold that gives `false_alarms` alarms per step on held-out series."""
         scores = [self.score(network, record) for record in records]
         chosen = choose_threshold(scores, self.options.false_alarms, self.options.hold_off)
         require_detector(network).threshold.fill_(
@@ -132,7 +139,7 @@ class AnomalyPredictor(Predictor):
         return self.count(network, records, self.predict(network, records))[metric]
 
     def log_probabilities(self, network: nn.Module, records: Any) -> list[float]:
-        """log of the density of each series: of every step given those before it, added up."""
+        """The log density of each series: the sum over its steps, each given those before it."""
         logs = [each.log_probabilities for each in self.predict(network, records)]
         return [float(np.nansum(each)) for each in logs]
 
@@ -160,7 +167,9 @@ class AnomalyPredictor(Predictor):
         }
 
     def laws(self, network: nn.Module, records: Sequence[LabelledSeries]) -> dict[str, float]:
-        """How many series get another score in their first half when the second is changed."""
+        """Counts the series whose scores in the first half change with values in the second
+        half.
+        """
         changed = 0
         for record in records:
             half = len(record.values) // 2

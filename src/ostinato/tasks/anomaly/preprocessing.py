@@ -19,7 +19,7 @@ from ostinato.tasks.preprocessing import Preprocessing
 
 @dataclass(frozen=True)
 class AnomalyPreprocessing(Preprocessing):
-    """The way from a series to tensors."""
+    """Turns series into features and targets."""
 
     options: AnomalyOptions
 
@@ -41,7 +41,7 @@ class AnomalyPreprocessing(Preprocessing):
 
     @classmethod
     def from_dict(cls, options: AnomalyOptions, state: dict[str, Any]) -> Self:
-        if "scoring" not in state:  # a run from before there was a choice
+        if "scoring" not in state:  # a run of a version without this option
             options = replace(options, scoring="surprise")
         return cls(options)
 
@@ -64,7 +64,7 @@ class AnomalyPreprocessing(Preprocessing):
     def batches(
         self, records: Any, *, batch_size: int | None, batch_tokens: int | None, seed: int
     ) -> BpttWindows:
-        """Series side by side, chunk by chunk, each of which continues the one before."""
+        """Chunks of several series in parallel; each chunk continues the previous one."""
         chunk = self.options.chunk
         return BpttWindows(
             [self.encode(record) for record in records],

@@ -23,18 +23,18 @@ from ostinato.notices import notify
 from ostinato.tasks.anomaly.options import AnomalyOptions
 from ostinato.tasks.reader import Reader
 
-WARM_UP = 10  # steps before the first that is scored
-SHORTEST = 20  # steps of a series to learn from
+WARM_UP = 10  # steps before the first one with a target
+SHORTEST = 20  # steps that a training series needs
 DEV_SHARE = 0.2
 
 
 class LabelledSeries(NamedTuple):
-    """A series, or its steps from `start` to `stop`, whose features see the steps before, too.
+    """A series, or its steps from `start` to `stop`; their features also see the steps before.
 
     Attributes:
-        values: [T]
-        series: With its time stamps and labels.
-        start, stop: The part that an example is made of; all of it where stop is None.
+        values: The values [T] of the whole series.
+        series: The series, with its time stamps and labels.
+        start, stop: The steps of the example; to the end if stop is None.
     """
 
     values: np.ndarray
@@ -44,16 +44,14 @@ class LabelledSeries(NamedTuple):
 
     @property
     def labels(self) -> np.ndarray:
-        """Whether each step is in a window of true anomalies [T]; nowhere, for a series
-        without labels.
-        """
+        """Whether each step is in a window of true anomalies [T]; all False without labels."""
         if self.series.labels is None:
             return np.zeros(len(self.values), dtype=bool)
         return self.series.labels
 
 
 def as_labelled(series: TimeSeries) -> LabelledSeries:
-    """The record of a series."""
+    """Makes a record of a whole series."""
     return LabelledSeries(series.values, series)
 
 
@@ -63,7 +61,7 @@ class AnomalyReader(Reader):
     decodes: ClassVar[Mapping[str, str]] = {"text/csv": ".csv"}
 
     def read_tables(self, files: Sequence[str]) -> list[TimeSeries]:
-        """The series of the files with their labels."""
+        """Reads the series of the files, with their labels."""
         options = self.options
         columns = SeriesColumns(
             options.id_column,
@@ -118,7 +116,7 @@ class AnomalyReader(Reader):
         return record.series.name, record.values.tobytes()
 
     def hold_out(self, records: Any, *, number: int, seed: int) -> tuple[list, list]:
-        """The end of each series is held back."""
+        """Holds out the end of each series."""
         trained, held = [], []
         for record in records:
             series, length = record.series, len(record.values)
@@ -141,19 +139,21 @@ class AnomalyReader(Reader):
             )
         if not held:
             raise InputError(
-                "no series is long enough to hold its end back; give one of "
+                "no series is long enough to hold out its end; give one of "
                 f"{SHORTEST + 2 * WARM_UP} values, or {option_name('dev')}"
             )
         return trained, held
 
 
 def join_windows(series: Sequence[TimeSeries], file: str) -> list[TimeSeries]:
-    """The series with the labels of a file of windows: {"folder/name.csv": [[first, last], ...]}.
+    """Adds the labels of a file of windows to the series: {"folder/name.csv": [[first, last],
+    ...]}.
 
-    A series has the windows of the file whose name, without folder and ending, is its own.
+    The windows of a series are those of the file name that, without folder and extension, equals
+    the name of the series.
 
     Raises:
-        InputError: Not such a file, or a window that is not in its series.
+        InputError: The file has another format, or a window is outside its series.
     """
     where = display_path(file)
     try:
@@ -178,13 +178,13 @@ def join_windows(series: Sequence[TimeSeries], file: str) -> list[TimeSeries]:
 
 
 def label_series(series: TimeSeries, windows: Sequence[tuple[str, str]], where: str) -> TimeSeries:
-    """A series with these windows as labels."""
+    """Labels the steps of a series that are in one of the windows [first, last]."""
     times = series.times if series.times is not None else series.axis.times(0, len(series))
     labels = np.zeros(len(series), dtype=bool)
     for pair in windows:
         form = find_format(pair[0])
         if form is None:
-            raise InputError(f"{where}: {pair[0]!r} is no time stamp")
+            raise InputError(f"{where}: {pair[0]!r} is not a time stamp")
         (first, last), _ = parse_times(pair, form, lambda row: where)
         inside = (times >= first) & (times <= last)
         if not inside.any():

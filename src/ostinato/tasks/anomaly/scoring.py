@@ -1,4 +1,4 @@
-"""From surprise to scores and alarms, step by step: each depends on the past alone."""
+"""Anomaly scores from errors or surprise, and alarms from scores, by the past of each step."""
 
 from __future__ import annotations
 
@@ -9,18 +9,19 @@ from typing import NamedTuple
 import numpy as np
 
 LEAST_KNOWN = 50  # steps before the first score
-LONGEST = 8000  # steps that a step is compared with
-SCALE = 23.02585093  # -log of the smallest tail probability that is told apart, 1e-10
-# the score of three deviations: what few held-back steps show is no lower bound for a threshold
+LONGEST = 8000  # past steps that a step is compared with
+SCALE = 23.02585093  # -log(1e-10), the smallest tail probability distinguished
+# the score of three standard deviations: a threshold from few held-out steps may be far too low
 LEAST_THRESHOLDS = {"error": 0.287, "surprise": 0.632}
 
 
 class Recent(NamedTuple):
-    """The last steps of a series beside those before them.
+    """The last steps before each step, compared with the history before those.
 
     Attributes:
-        deviations: Of the mean of the last steps from that of those before [T].
-        known: How many of the steps before that have a value [T].
+        deviations: Mean of the last steps minus the mean of the history, in standard deviations of
+            the history [T].
+        known: Number of values in the history [T].
         seen: Whether a step has a value [T].
     """
 
@@ -30,13 +31,13 @@ class Recent(NamedTuple):
 
 
 def compare_recent(values: np.ndarray, smooth: int, longest: int, least_variance: float) -> Recent:
-    """The mean of the last `smooth` steps in deviations from those before them, `longest` at most.
+    """Compares the mean of the last `smooth` steps with the `longest` steps before them.
 
     Args:
-        values: [T], NaN where a step has none.
-        smooth: Steps averaged.
-        longest: Steps that they are compared with.
-        least_variance: Of these, for series that hardly vary.
+        values: The values [T], NaN where missing.
+        smooth: Number of steps averaged.
+        longest: Maximum number of earlier steps they are compared with.
+        least_variance: Lower bound on the variance, for series that hardly vary.
     """
     seen = ~np.isnan(values)
     known = np.where(seen, values, 0.0)
@@ -53,14 +54,14 @@ def compare_recent(values: np.ndarray, smooth: int, longest: int, least_variance
 
 
 def score_errors(errors: np.ndarray, smooth: int) -> np.ndarray:
-    """The anomaly likelihood of the last steps [T], from 0 to 1 (Lavin and Ahmad 2015, equations 4
-    to 6).
+    """The anomaly likelihood of each step [T], from 0 to 1.
 
     The tail probability of the mean of the last `smooth` errors under a Gaussian of the errors
-    before them, on NAB's logarithmic scale: -log(p + 1e-10) / 23.03.
+    before them, on NAB's logarithmic scale: -log(p + 1e-10) / 23.03
+    (Lavin and Ahmad 2015, equations 4 to 6).
 
     Args:
-        errors: Absolute errors of what was expected, NaN where a step has none.
+        errors: Absolute errors of the expected values [T], NaN where missing.
         smooth: Steps averaged.
     """
     found = compare_recent(errors, smooth, LONGEST, 1e-3)
@@ -71,14 +72,13 @@ def score_errors(errors: np.ndarray, smooth: int) -> np.ndarray:
 
 
 def score_surprise(surprise: np.ndarray, smooth: int) -> np.ndarray:
-    """How unusual the surprise of the last steps is among the surprise before them [T], from 0 to
-    1.
+    """How unusual the surprise of each step is compared with earlier steps [T], from 0 to 1.
 
-    The mean of the last `smooth` steps, in deviations from the mean of all before, as 1 -
-    exp(-d / 3).
+    1 - exp(-d / 3), where d is the distance of the mean of the last `smooth` steps from the mean
+    before them, in standard deviations; 0 below that mean.
 
     Args:
-        surprise: -log p of each step, NaN where it has none.
+        surprise: -log p of each step [T], NaN where missing.
         smooth: Steps averaged.
     """
     found = compare_recent(surprise, smooth, 5000, 0.01)
@@ -90,14 +90,16 @@ def score_surprise(surprise: np.ndarray, smooth: int) -> np.ndarray:
 def find_alarms(
     scores: np.ndarray, threshold: float, hold_off: int, since: int | None = None
 ) -> np.ndarray:
-    """Whether there is an alarm at each step [T]: at or above the threshold, `hold_off` steps after
-    the last.
+    """Whether an alarm is raised at each step [T].
+
+    A score at or above the threshold raises an alarm, unless one was raised in the `hold_off`
+    steps before.
 
     Args:
-        scores: [T]
-        threshold: From which on there is an alarm.
+        scores: The anomaly scores [T].
+        threshold: The lowest score that raises an alarm.
         hold_off: Steps after an alarm without another.
-        since: Steps from the last alarm before these scores to the first of them; None for none.
+        since: Steps from the last alarm to the first of these scores; None without an alarm so far.
     """
     alarms = np.zeros(len(scores), dtype=bool)
     last = -hold_off - 1 if since is None else -since
@@ -109,12 +111,18 @@ def find_alarms(
 
 
 def choose_threshold(scores: Sequence[np.ndarray], rate: float, hold_off: int) -> float:
-    """The lowest threshold with at most `rate` alarms a step on these series, above 0."""
+    """The lowest positive threshold with at most `rate` alarms per step on these series.
+
+    Args:
+        scores: The anomaly scores [T] of each series.
+        rate: Alarms per step.
+        hold_off: Steps after an alarm without another.
+    """
     steps = sum(map(len, scores))
     found = np.unique(np.concatenate([each[each > 0] for each in scores] or [np.zeros(0)]))
     if not len(found):
         return 1.0
-    low, high = 0, len(found)  # found[high - 1] or more is low enough; len(found): none
+    low, high = 0, len(found)  # binary search; len(found): no candidate has few enough alarms
     while low < high:
         middle = (low + high) // 2
         alarms = sum(int(find_alarms(each, found[middle], hold_off).sum()) for each in scores)

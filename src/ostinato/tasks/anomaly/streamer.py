@@ -1,4 +1,4 @@
-"""A detector fed value by value: scores of new steps, with the past in the caller's state."""
+"""An anomaly detector for streams: it scores new values, and the caller holds the state."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class AnomalyStreamer(SeriesStreamer):
     def __init__(self, predictor: Any, network: nn.Module):
         self.predictor, self.network = predictor, network
         options = predictor.options
-        # what precedes a step in its features: mean and deviation, the value a season ago
+        # the past that features need: for mean and standard deviation, and for the last season
         self.kept = max(options.memory, int(options.season or 1)) + 2
         self.compared = LONGEST + options.smooth
 
@@ -51,7 +51,7 @@ class AnomalyStreamer(SeriesStreamer):
         return SeriesFeatures(*(part[start:] for part in found))
 
     def observe(self, features: SeriesFeatures, state: State) -> Any:
-        """As the predictor's."""
+        """Runs the network; see `AnomalyPredictor.observe`."""
         return self.predictor.observe(self.network, features, state)
 
     def feed(self, item: np.ndarray, state: State) -> tuple[Alarms, State]:
@@ -79,7 +79,9 @@ class AnomalyStreamer(SeriesStreamer):
 
 
 def count_since(since: Tensor, alarms: np.ndarray) -> Tensor:
-    """Steps since the last alarm after some more steps; -1 where there was none."""
+    """Updates the number of steps since the last alarm (-1: none so far) by new steps' alarms
+    [n].
+    """
     steps = np.flatnonzero(alarms)
     if len(steps):
         return torch.full_like(since, len(alarms) - 1 - int(steps[-1]))
@@ -87,7 +89,7 @@ def count_since(since: Tensor, alarms: np.ndarray) -> Tensor:
 
 
 def map_zeros(state: State) -> State:
-    """A recurrent state of the same shapes, before the first step."""
+    """A recurrent state of zeros with the shapes of `state`."""
     if isinstance(state, Tensor):
         return torch.zeros_like(state)
     if isinstance(state, tuple):

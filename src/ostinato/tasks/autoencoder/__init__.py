@@ -24,7 +24,7 @@ def next_commands(task: Task, run: str, file: str | None) -> list[str]:
 TASK = TaskDefinition(
     name="autoencoder",
     reads=(
-        "CSV, TSV, JSONL or Parquet with columns of numbers; .npz with X [N, D], images "
+        "CSV, TSV, JSONL or Parquet with numeric columns; .npz with X [N, D], images "
         "[N, H, W] or [N, H, W, C], or sequences X [N, T, D] with lengths [N]; .ts"
     ),
     example="ostinato train autoencoder --train table.csv --code-size 8 --out runs/codes",

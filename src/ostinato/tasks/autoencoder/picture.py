@@ -1,4 +1,4 @@
-"""A figure of inputs, their reconstructions below them, and the eigenvalues."""
+"""A figure of inputs above their reconstructions, and of the eigenvalues of the covariance."""
 
 from __future__ import annotations
 

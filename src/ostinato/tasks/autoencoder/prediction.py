@@ -27,13 +27,13 @@ DIGITS = 6  # significant digits of printed numbers
 
 @dataclass(frozen=True, eq=False)
 class Encoded(Prediction):
-    """The answer to one input.
+    """The prediction for one input.
 
     Args:
         code: The code [K]; empty for a sequence of length 0.
         reconstruction: [T, D], in the units of the input.
         error: The mean squared error of the scaled values, as the network reads them.
-        shown: The one that is printed: codes, reconstructions or errors.
+        shown: Which of them is printed: codes, reconstructions or errors.
         sequence: Whether the input is a sequence.
     """
 
@@ -97,7 +97,7 @@ class AutoencoderPredictor(Predictor):
 
         examples = [self.preprocessing.encode(record) for record in records]
         empty = (np.zeros(0), np.zeros((0, self.preprocessing.size)))
-        with independent_rows():  # the digits that are printed are the same in any batch
+        with independent_rows():  # so that the printed digits do not depend on the batch
             return answer_in_batches(network, examples, rows, empty=empty, tokens=STEPS_IN_A_BATCH)
 
     def predict(self, network: nn.Module, records: Sequence[Vector]) -> list[Encoded]:

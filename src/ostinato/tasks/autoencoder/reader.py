@@ -46,10 +46,11 @@ class AutoencoderReader(Reader):
             raise InputError(f"{where}: {has:,} values, but the model has {wants:,}")
 
     def as_record(self, value: Any) -> Vector:
-        """Numbers: [D], [1, D] or an image [H, W] for a model of rows, [T, D] for one of sequences.
+        """Makes a record of numbers: [D], [1, D] or an image [H, W] for a model of rows, [T, D] for
+        a model of sequences.
 
-        A text has these numbers as JSON or separated by commas; an empty text is an input of length
-        0.
+        A text holds the numbers as JSON or separated by commas; an empty text is an input of
+        length 0.
         """
         if isinstance(value, Vector):
             return value
@@ -70,7 +71,7 @@ class AutoencoderReader(Reader):
 
 
 def parse_text(text: str) -> Any:
-    """parse_text("1, 2.5") -> [1, 2.5]; or JSON. Raises InputError for neither."""
+    """parse_text("1, 2.5") -> [1, 2.5]; also reads JSON. Raises InputError for anything else."""
     try:
         return json.loads(text if text.lstrip().startswith("[") else f"[{text}]")
     except (ValueError, RecursionError):
@@ -82,4 +83,4 @@ def flatten(value: Any) -> Any:
     try:
         return np.asarray(value, dtype=np.float64).reshape(-1)
     except (TypeError, ValueError, OverflowError):
-        return value  # as_series says what is wrong
+        return value  # as_series raises the error

@@ -1,4 +1,4 @@
-"""Captioning: a sentence that describes a picture, or the frames of a film. One to many."""
+"""Captioning: a sentence that describes an image or a video clip. One to many."""
 
 from __future__ import annotations
 

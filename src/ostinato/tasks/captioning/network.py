@@ -1,4 +1,4 @@
-"""The networks that caption: an encoder of pictures, regions or frames, and a decoder of text."""
+"""The captioning networks: an encoder of images, region features or frames, and a text decoder."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from ostinato.tasks.captioning.preprocessing import CaptioningPreprocessing
 
 
 def build_network(options: CaptioningOptions, preprocessing: CaptioningPreprocessing) -> nn.Module:
-    """A fresh captioner, or several whose answers are averaged (`members`)."""
+    """Builds a captioner with initial weights, or an ensemble of `members` of them."""
     if options.members == 1:
         return build_captioner(options, preprocessing)
     return EncoderDecoderEnsemble(
@@ -59,7 +59,7 @@ def build_captioner(
 
 
 def build_encoder(options: CaptioningOptions, kind: ImageKind) -> nn.Module:
-    """The encoder of one kind of images."""
+    """Builds the encoder for one kind of image input."""
     cell, size, hidden_size = options.cell_type, kind.size, options.hidden_size
     settings: dict[str, Any] = {"layers": options.layers, "dropout": options.dropout}
     channels = options.channels

@@ -97,9 +97,9 @@ class CaptioningOptions(SearchOptions, TextScoreOptions, RecurrentOptions):
     maximum_tokens: int = option(60, "longer captions are left out of training", minimum=1)
     # the model
     hidden_size: int = option(
-        256, "units of the decoder, and dimensions of a region's vector", minimum=2
+        256, "units of the decoder, and dimensions of a region's projected features", minimum=2
     )
-    embedding_size: int = option(256, "dimensions of a word's vector", minimum=1)
+    embedding_size: int = option(256, "dimensions of a word embedding", minimum=1)
     channels: int = option(
         128,
         "channels of the convolutional network's last stage; earlier: a half and a quarter",
@@ -117,15 +117,16 @@ class CaptioningOptions(SearchOptions, TextScoreOptions, RecurrentOptions):
     input_feeding: bool = option(False, "the attention vector is an input of the next step")
     context: Literal["initial", "every"] = option(
         "every",
-        "the picture vector is the decoder's first state only, or an input of every step too",
+        "initial: the image vector is the decoder's initial state; every: also an input of every "
+        "step",
     )
     tied: bool = option(True, "the output layer shares the embedding's weights")
     dropout: float = option(
-        0.2, "on word vectors, regions, and before the output", minimum=0, maximum=0.99
+        0.2, "on word embeddings, regions, and before the output layer", minimum=0, maximum=0.99
     )
     label_smoothing: float = option(
         0.1,
-        "share of the probability spread over all tokens while training",
+        "probability mass spread over all tokens in the training targets",
         minimum=0,
         maximum=0.99,
     )

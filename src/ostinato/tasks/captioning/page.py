@@ -1,4 +1,4 @@
-"""Pictures with their captions, as a web page in one file."""
+"""Images with their captions, as a self-contained web page."""
 
 from __future__ import annotations
 
@@ -25,12 +25,14 @@ small { display: block; font-weight: normal; color: #666; overflow-wrap: anywher
 def caption_page(
     captions: Iterable[tuple[Picture, str]], maximum: float | None = None
 ) -> Iterator[str]:
-    """The lines of a page that shows each image with its predicted caption.
+    """The lines of an HTML page that shows each image with its predicted caption.
 
-    `maximum` is the value of white in images that are arrays.
+    A caption equal to one of its references is green; other captions have the references below.
 
-    A caption that is word for word one of its references is green; the references of others are
-    shown below them."""
+    Args:
+        captions: (record, predicted caption) pairs.
+        maximum: The value of white in images that are arrays; None: by their type and values.
+    """
     yield HEAD
     for record, caption in captions:
         yield format_figure(record, caption, maximum)
@@ -51,7 +53,7 @@ def format_figure(record: Picture, caption: str, maximum: float | None) -> str:
 
 
 def format_image(record: Picture, maximum: float | None) -> str:
-    """The picture, or the middle frame of a film; "" for features."""
+    """An <img> element of the image, or of the middle frame of a clip; "" for features."""
     image = record.image
     if isinstance(image, str):
         return f'<img src="{data_uri(open_image(image))}" alt="">' if image.strip() else ""

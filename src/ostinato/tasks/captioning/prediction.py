@@ -45,13 +45,13 @@ class Attended:
 
 @dataclass(frozen=True)
 class Caption(RankedAnswers):
-    """The best captions of one image.
+    """The predicted captions of one image.
 
     Args:
         answers: (text, log-probability) of each, the best first.
         record: The image.
         n_best: Whether several answers were asked for.
-        attended: With --align.
+        attended: The attention weights, with the option `align`.
     """
 
     answers: list[tuple[str, float]]
@@ -104,7 +104,14 @@ class CaptioningPredictor(Predictor):
         *,
         empty: Answer,
     ) -> list[Answer]:
-        """An answer for every record; `empty` for one without an image."""
+        """Applies `answer` to batches of the records' images.
+
+        Args:
+            network: The network.
+            records: The images.
+            answer: A batch -> an answer for each of its rows.
+            empty: The answer for a record without an image.
+        """
         answers: list[Answer] = []
         for start in range(0, len(records), CHUNK):
             answers += answer_in_batches(
@@ -119,7 +126,7 @@ class CaptioningPredictor(Predictor):
         return answers
 
     def interpret(self, hypotheses: list[Hypothesis], record: Picture) -> Caption:
-        """The hypotheses of one image as a Caption."""
+        """Makes a Caption of the hypotheses for one image."""
         tokenizer, best, attended = self.preprocessing.tokenizer, hypotheses[0], None
         if self.options.align and best.watched is not None:
             attended = Attended(
@@ -134,10 +141,10 @@ class CaptioningPredictor(Predictor):
         )
 
     def log_probabilities(self, network: nn.Module, records: Sequence[Picture]) -> list[float]:
-        """log P(captions | image); the sum over several captions."""
+        """log P(caption | image) of each record, summed over its captions."""
         missing = next((record for record in records if not record.captions), None)
         if missing is not None:
-            raise InputError(f"{name_of(missing)}: no caption whose probability could be told")
+            raise InputError(f"{name_of(missing)}: no caption to compute the probability of")
         return [value for value, _ in self.score(network, records)]
 
     def score(self, network: nn.Module, records: Sequence[Picture]) -> list[tuple[float, int]]:
@@ -191,7 +198,9 @@ class CaptioningPredictor(Predictor):
     def format_lines(
         self, predictions: Iterator[Caption], output: str | None = None
     ) -> Iterator[str]:
-        """A caption a line; for a file named .html, a page of the images and their captions."""
+        """One caption per line; for a file named .html, a page of the images with their
+        captions.
+        """
         if output is not None and Path(output).suffix.lower() in (".html", ".htm"):
             pairs = ((each.record, each.text) for each in predictions)
             return caption_page(pairs, self.options.pixel_maximum)

@@ -40,10 +40,10 @@ class CaptioningPreprocessing(Preprocessing):
 
     Args:
         options: The task's options.
-        tokenizer: Of captions.
-        kind: Of the images.
+        tokenizer: The tokenizer of the captions.
+        kind: The kind of the images.
         scaler: Standardises features; None for pixels.
-        encoder_digest: Identifies the network of --encoder.
+        encoder_digest: The hash of the file of --encoder.
         opened: The image loader that `fit` has used: its cache holds the decoded training images.
     """
 
@@ -138,7 +138,7 @@ class CaptioningPreprocessing(Preprocessing):
         return values
 
     def trainable_records(self, records: Sequence[Picture]) -> Sequence[Picture]:
-        """A record for each caption of each image, without too long captions."""
+        """One record for each caption of each image; captions that are too long are left out."""
         most = self.options.maximum_tokens
         single = split_captions(records)
         kept = [
@@ -158,7 +158,9 @@ class CaptioningPreprocessing(Preprocessing):
         batch_tokens: int | None,
         seed: int,
     ) -> BucketedBatches:
-        """Batches of captions of any length: sorted, each would hold pictures of one sort."""
+        """Batches of randomly chosen captions. They are not bucketed by length: length correlates
+        with the kind of image, and batches should mix kinds.
+        """
 
         def encode_varied(row: int, epoch: int) -> Example:
             return self.encode(records[row], draw=example_seed(seed, epoch, row))
@@ -178,7 +180,7 @@ class CaptioningPreprocessing(Preprocessing):
         return self.scaler is None and (options.shift > 0 or options.zoom > 0 or options.flip)
 
     def encode(self, record: Picture, *, draw: int | None = None) -> Example:
-        """The image with the first of its captions, if it has one."""
+        """Encodes the image with the first of its captions, if it has one."""
         targets = None
         if record.captions:
             ids = [*self.tokenizer.encode(record.captions[0]), EOS]
@@ -196,7 +198,7 @@ class CaptioningPreprocessing(Preprocessing):
 
 
 def split_captions(records: Sequence[Picture]) -> list[Picture]:
-    """A record for each caption of each image."""
+    """Makes one record for each caption of each image."""
     return [
         record._replace(captions=(caption,)) for record in records for caption in record.captions
     ]

@@ -77,10 +77,11 @@ class CaptioningReader(Reader):
             check_scale(images, name, self.options.pixel_maximum)
 
     def as_record(self, value: Any) -> Picture:
-        """An image, or a pair of an image and its caption or captions.
+        """Makes a record of an image, or of a pair of an image and its caption or captions.
 
         An image is a file, a Pillow image, or an array: pixels [H, W, 3], features [D] or
-        [R, D], or frames [T, H, W, C]."""
+        [R, D], or frames [T, H, W, C].
+        """
         captions: tuple[str, ...] = ()
         if isinstance(value, Picture):
             return value

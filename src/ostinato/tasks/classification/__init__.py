@@ -1,4 +1,4 @@
-"""Classification: one label for a whole text or series of numbers. Many to one."""
+"""Classification: one label for a whole text, time series or image. Many to one."""
 
 from __future__ import annotations
 

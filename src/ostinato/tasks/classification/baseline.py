@@ -1,5 +1,5 @@
-"""The baselines of classification: of texts a bag of words and n-grams of characters, of series
-random convolutions and the nearest neighbour, else the most frequent label.
+"""The baselines of classification: bag of words and character n-grams for texts, random
+convolutions and nearest neighbours for time series, otherwise the most frequent label.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from ostinato.tasks.classification.options import BAGS, OF_SERIES
 from ostinato.tasks.shared.closed_form_baseline import ClosedFormBaseline
 from ostinato.tasks.task import Task
 
-MOST_CHARACTERS = 3_000_000  # of all texts, for n-grams of characters to take seconds
-ENOUGH_RECORDS = 2000  # to choose the better bag by; of more, some are drawn
+MOST_CHARACTERS = 3_000_000  # longer texts take too long for character n-grams
+ENOUGH_RECORDS = 2000  # a random sample of larger data chooses the best baseline
 EVERY = 10  # one in ten of these is held out to choose it
 
 
 class ClassificationBaseline(ClosedFormBaseline):
-    """One of the closed-form models, with others beside it."""
+    """One of the closed-form models, with the others as simpler baselines."""
 
     @staticmethod
     def display_name(model: str) -> str:
@@ -44,16 +44,16 @@ class ClassificationBaseline(ClosedFormBaseline):
 
     @classmethod
     def fit_all(cls, task: Task, records: Sequence[Labelled], models: Sequence[str]) -> list[Self]:
-        """The models, each fitted to the records."""
+        """Fits each of the models to the records."""
         return [cls.fit(task, records, model=model, dev_metric="accuracy") for model in models]
 
     def beside(self, others: Sequence[Self]) -> Self:
-        """The same, with other baselines for the report."""
+        """A copy with these simpler baselines for the report."""
         return type(self)(self.task, self.network, others)
 
 
 def fit_baseline(task: Task, records: Sequence[Labelled]) -> Baseline:
-    """The best of the closed-form models that suit the records, with the others beside it."""
+    """Fits the closed-form models that suit the records, and chooses the best."""
     models = suitable_models(task, records)
     fitted = ClassificationBaseline.fit_all(task, records, models)
     scores = held_out_scores(task, records, fitted)
@@ -62,7 +62,7 @@ def fit_baseline(task: Task, records: Sequence[Labelled]) -> Baseline:
 
 
 def suitable_models(task: Task, records: Sequence[Labelled]) -> tuple[str, ...]:
-    """The closed-form models that suit the records and take seconds."""
+    """The closed-form models that suit the kind and the number of the records."""
     kind = kind_of(records[0].inputs)
     if kind == "texts" and bag_of_words.available():
         characters = sum(len(record.inputs) for record in records)
@@ -78,22 +78,22 @@ def suitable_models(task: Task, records: Sequence[Labelled]) -> tuple[str, ...]:
 
 
 def share_right(network: nn.Module) -> float:
-    """The share of the training series that a model of series classified right when left out."""
+    """The leave-one-out accuracy of a fitted time series model on its training series."""
     if not isinstance(network, RandomConvolutions | WarpedNeighbours):
-        raise TypeError(f"a {type(network).__name__} is no model of series")
+        raise TypeError(f"a {type(network).__name__} is not a model of series")
     return float(network.right)
 
 
 def held_out_scores(
     task: Task, records: Sequence[Labelled], fitted: Sequence[ClassificationBaseline]
 ) -> list[float]:
-    """The accuracy of each model on examples that it was not fitted to."""
+    """The accuracy of each model on held-out examples."""
     if len(fitted) == 1:
         return [0.0]
     models = [each.task.options.model for each in fitted]
-    if models == list(OF_SERIES):  # which leave out one example after the other
+    if models == list(OF_SERIES):  # their fit gives the leave-one-out accuracy
         return [share_right(each.network) for each in fitted]
-    # in random order: files often have their classes in turn
+    # shuffled: files are often sorted by class
     order = np.random.default_rng(0).permutation(len(records))[:ENOUGH_RECORDS]
     some = [records[row] for row in order]
     held_out = some[::EVERY]

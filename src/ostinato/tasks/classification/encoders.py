@@ -1,5 +1,5 @@
-"""The encoders of a classifier's inputs: texts as ids, series standardised, texts as bags of
-n-grams.
+"""The encoders of a classifier's inputs: texts as token ids or as bags of n-grams, series
+standardised.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ from ostinato.tasks.shared.small_data import (
 )
 from ostinato.tasks.unsuitable import Unsuitable
 
-MANY_TEXTS = 500  # from here on, words seen once are better learned as <unk>
+MANY_TEXTS = 500  # with at least this many, words seen once become <unk>
 FEW_WORDS = 400_000  # texts of at most this many words train fast enough for several networks
 CACHED_WORDS = 200_000  # words whose character ids are kept in memory
 MOST_COEFFICIENTS = 1_000_000  # of a bag of words as baseline: n-grams x labels
@@ -55,7 +55,7 @@ MOST_COEFFICIENTS = 1_000_000  # of a bag of words as baseline: n-grams x labels
 
 @dataclass(frozen=True)
 class TextEncoder:
-    """Texts as ids of tokens and, where the network reads them, of each word's characters.
+    """Encodes texts as token ids and, if the network reads characters, the ids of each word's.
 
     `contextual` are the language models of --embeddings RUN; `vectors` are pretrained embeddings,
     for initialisation only."""
@@ -71,7 +71,7 @@ class TextEncoder:
     def fit(
         cls, options: ClassificationOptions, texts: Sequence[str]
     ) -> tuple[ClassificationOptions, Self]:
-        """Vocabulary, characters and pretrained vectors; decides crop, members and embedding
+        """Makes the vocabularies and reads pretrained vectors; decides crop, members and embedding
         size.
         """
         units = train_tokenizer(
@@ -120,7 +120,9 @@ class TextEncoder:
         return {"units": self.units.to_dict(), **letters, **contextual}
 
     def encode(self, inputs: Inputs, draw: int | None = None) -> Example:
-        """A text's ids [T], or of a random part of it with `draw`; an empty text is one <unk>."""
+        """The token ids [T] of a text, or of a random part of it with `draw`; <unk> for no
+        tokens.
+        """
         text, units = require_text(inputs), self.units
         reads_words = self.letters is not None or self.contextual.tasks
         if not reads_words or isinstance(units, SubwordTokenizer):
@@ -136,7 +138,7 @@ class TextEncoder:
         )
 
     def take_part(self, tokens: list, draw: int | None) -> list:
-        """All tokens, or with `draw`, a seed, a random part of them."""
+        """A random part of the tokens, with the seed `draw`; all of them if it is None."""
         return tokens if draw is None else random_part(tokens, draw, float(self.options.crop or 1))
 
     def spell(self, token: str) -> tuple[int, ...]:
@@ -185,12 +187,14 @@ def spaced_words(pairs: Sequence[tuple[str, str]]) -> Words:
 
 
 def count_longer(units: Tokenizer, text: str, most: int) -> int:
-    """The number of a text's tokens beyond `most`; a text of fewer characters has none."""
+    """The number of a text's tokens beyond `most`. A text of at most `most` characters cannot have
+    more tokens than that, and is not tokenised.
+    """
     return 0 if len(text) <= most else max(0, len(units.encode(text)) - most)
 
 
 def cut_tokens(tokens: list, most: int, part: str) -> list:
-    """At most `most` tokens, with the rest removed from this `part`.
+    """Removes all but `most` tokens from the "end", "start" or "middle".
 
     cut_tokens([1, 2, 3], 2, "middle") -> [1, 3]
     """
@@ -212,7 +216,7 @@ class SeriesEncoder:
     def fit(
         cls, options: ClassificationOptions, series: Sequence[np.ndarray]
     ) -> tuple[ClassificationOptions, Self]:
-        """Each dimension's mean and standard deviation; decides crop and members."""
+        """Computes the mean and standard deviation of each dimension; decides crop and members."""
         if options.crop is None:
             few = (
                 options.model in ("recurrent", "convolution")
@@ -243,7 +247,7 @@ class SeriesEncoder:
 
 @dataclass(frozen=True)
 class BagEncoder:
-    """Texts as weighted counts of their n-grams."""
+    """Encodes texts as weighted counts of their n-grams."""
 
     options: ClassificationOptions
     bag: BagOfWords
@@ -268,7 +272,7 @@ class BagEncoder:
         return {"bag": self.bag.to_dict()}
 
     def vector(self, text: str) -> Any:
-        """The n-grams of a text and their values."""
+        """The ids and the values of a text's n-grams."""
         return self.bag.vector(split_text(self.options, text))
 
     def encode(self, inputs: Inputs, draw: int | None = None) -> Example:
@@ -279,7 +283,7 @@ class BagEncoder:
 
 
 def default_order(options: ClassificationOptions) -> int:
-    """The longest n-grams of a bag, in its tokens."""
+    """The order of the longest n-grams by default, by model and unit."""
     if options.model == "character-ngrams":
         return 5
     return 4 if options.unit == "character" else 2
@@ -288,7 +292,7 @@ def default_order(options: ClassificationOptions) -> int:
 def split_text(options: ClassificationOptions, text: str) -> list[str]:
     """A text's words, or its characters where these are the unit."""
     spelling, no_words = TextNormaliser(options.lowercase, True), Vocabulary([])
-    if options.model == "character-ngrams":  # with its beginning and its end
+    if options.model == "character-ngrams":  # with markers of its beginning and end
         return list(f"^{spelling.normalise_spaces(text)}$")
     if options.unit == "character":
         return CharacterTokenizer(no_words, spelling).tokenize(text)
@@ -309,7 +313,7 @@ Encoder = TextEncoder | SeriesEncoder | ImageEncoder | BagEncoder | NoEncoder
 
 
 def restore_encoder(options: ClassificationOptions, state: dict[str, Any]) -> Encoder:
-    """The encoder whose `to_dict()` is part of this state."""
+    """Restores an encoder from the state that contains its `to_dict()`."""
     if "bag" in state:
         return BagEncoder(options, BagOfWords.from_dict(state["bag"]))
     if "image" in state:

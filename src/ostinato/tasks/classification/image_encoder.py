@@ -16,19 +16,19 @@ from ostinato.notices import notify
 from ostinato.tasks.classification.inputs import Inputs, require_array
 from ostinato.tasks.classification.options import ClassificationOptions
 
-LARGEST, USUAL = 64, 32  # pixels a side: up to which images keep their size; of those that do not
-BRIGHTER = 1.5  # times the brightest pixel of training: another range of values
+LARGEST, USUAL = 64, 32  # pixels a side: images up to LARGEST keep their size, others get USUAL
+BRIGHTER = 1.5  # pixels above this multiple of the training maximum have another range
 
 
 @dataclass(frozen=True)
 class ImageEncoder:
-    """Images [H, W, C] as rows [H, W * C], standardised.
+    """Encodes images [H, W, C] as sequences of rows [H, W * C], standardised.
 
     Args:
-        options: Of the task.
-        shape: (H, W, C) of all images.
+        options: The task's options.
+        shape: The shape (H, W, C) of all images.
         white: The largest value of a pixel in training; 1 for image files.
-        mean, deviation: Of the pixels of each channel.
+        mean, deviation: The mean and standard deviation of each channel [C].
     """
 
     options: ClassificationOptions
@@ -41,7 +41,7 @@ class ImageEncoder:
     def fit(
         cls, options: ClassificationOptions, images: Sequence[np.ndarray]
     ) -> tuple[ClassificationOptions, Self]:
-        """Size, channels and range; decides crop and members."""
+        """Determines size, channels and range of the images; decides crop and members."""
         sizes = {image.shape[:2] for image in images}
         side = options.image_size
         height, width = next(iter(sizes))
@@ -87,7 +87,7 @@ class ImageEncoder:
 
     @property
     def dimensions(self) -> int:
-        """The numbers of a row."""
+        """Size of a row, W * C."""
         return self.shape[1] * self.shape[2]
 
     def check(self, image: np.ndarray, where: str) -> None:
@@ -99,7 +99,7 @@ class ImageEncoder:
             )
 
     def prepare(self, image: np.ndarray) -> np.ndarray:
-        """An image with the size and the channels of all."""
+        """Resizes an image to `shape`, with its channels."""
         if self.shape[2] == 1:
             image = image.mean(2, keepdims=True)
         elif image.shape[2] == 1:
@@ -107,7 +107,7 @@ class ImageEncoder:
         return resize(image, self.shape[:2])
 
     def encode(self, inputs: Inputs, draw: int | None = None) -> Example:
-        """An image [H, W, C] as rows [H, W * C]; one without pixels has no rows."""
+        """The rows [H, W * C] of an image [H, W, C]; none for an empty image."""
         image = require_array(inputs)
         if not image.size:
             return Example(torch.zeros(0, self.dimensions))
@@ -117,5 +117,5 @@ class ImageEncoder:
 
 
 def is_grey(image: np.ndarray) -> bool:
-    """Whether all channels of an image [H, W, C] are the same."""
+    """Whether all channels of an image [H, W, C] are equal."""
     return bool((image == image[..., :1]).all())

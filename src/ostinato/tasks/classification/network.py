@@ -1,4 +1,4 @@
-"""The networks that classify: recurrent, convolutional, feed-forward, and the closed-form
+"""The classification networks: recurrent, convolutional and feed-forward, and the closed-form
 baselines.
 """
 
@@ -24,10 +24,10 @@ from ostinato.tasks.classification.options import BAGS, ClassificationOptions
 from ostinato.tasks.classification.preprocessing import ClassificationPreprocessing
 from ostinato.tasks.shared.closed_form_network import put_parameters
 
-# a text is recognised by few of its words, but by all of its characters
+# a few words are enough to classify a text, but characters only make sense together
 WORD_DROPOUT = {"word": 0.5, "subword": 0.2, "character": 0.0}
 CHARACTER_DROPOUT = 0.1
-SERIES_DROPOUT = 0.2  # of the values of a series
+SERIES_DROPOUT = 0.2  # input dropout for series
 
 
 Body = RecurrentBody | Convolution | ImageConvolution | Feedforward
@@ -36,7 +36,7 @@ Body = RecurrentBody | Convolution | ImageConvolution | Feedforward
 def build_network(
     options: ClassificationOptions, preprocessing: ClassificationPreprocessing
 ) -> nn.Module:
-    """A fresh network, or several whose answers are averaged (`members`)."""
+    """Builds a network with initial weights, or an ensemble of `members` of them."""
     labels = len(preprocessing.labels)
     if options.model == "most-frequent":
         return ClassFrequencies(labels)
@@ -65,7 +65,7 @@ def build_member(
     preprocessing: ClassificationPreprocessing,
     contextual: ContextualEmbedding | None,
 ) -> Classifier:
-    """One classifier: embedding (and character encoder) of texts, body, head."""
+    """Builds one classifier: embedding (and character encoder) for texts, body, head."""
     embedding = character_encoder = None
     encoder = preprocessing.encoder
     if isinstance(encoder, TextEncoder):
@@ -100,7 +100,7 @@ def build_member(
 def build_character_encoder(
     options: ClassificationOptions, encoder: TextEncoder
 ) -> CharacterEncoder | None:
-    """The encoder of each word's characters, where the network has one."""
+    """Builds the encoder of each word's characters; None if the network has none."""
     if encoder.letters is None:
         return None
     affixes = None
@@ -108,7 +108,7 @@ def build_character_encoder(
         affixes = Affixes(
             options.affix_size,
             folded=encoder.letters.fold_case(),
-            buckets=options.affix_buckets or MOST_BUCKETS,  # runs of older versions do not say
+            buckets=options.affix_buckets or MOST_BUCKETS,  # not in runs of older versions
         )
     return CharacterEncoder(
         options.characters,
@@ -123,7 +123,13 @@ def build_character_encoder(
 def build_body(
     options: ClassificationOptions, size: int, image: tuple[int, int, int] | None = None
 ) -> Body:
-    """The network from inputs [B, T, size], or images (H, W, C) by row, to [B, output_size]."""
+    """Builds the network from inputs [B, T, size] to one vector per example [B, output_size].
+
+    Args:
+        options: The task's options.
+        size: Size of the input of a step.
+        image: The shape (H, W, C) of images whose rows are the steps.
+    """
     if options.model == "convolution" and image is not None:
         filters = max(1, options.filters // 4)  # 25 and 50 by default
         return ImageConvolution(image, filters=filters, hidden_size=options.hidden_size)
@@ -147,7 +153,7 @@ def build_body(
 def build_head(
     options: ClassificationOptions, preprocessing: ClassificationPreprocessing, size: int
 ) -> SoftmaxHead | SigmoidHead | OrdinalHead:
-    """The output layer: one class, several labels, or a grade."""
+    """Builds the output layer: for one class, several labels, or a grade."""
     weights, labels = torch.tensor(preprocessing.class_weights), len(preprocessing.labels)
     if options.several_labels:
         return SigmoidHead(size, labels, weights=weights)
@@ -161,7 +167,7 @@ def initialise(
     options: ClassificationOptions,
     preprocessing: ClassificationPreprocessing,
 ) -> None:
-    """The parameters of a closed-form model; pretrained vectors."""
+    """Sets the parameters of a closed-form model, or pretrained embeddings."""
     encoder = preprocessing.encoder
     if options.closed_form:
         put_parameters(network, *preprocessing.coefficients)

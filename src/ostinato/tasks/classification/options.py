@@ -19,8 +19,7 @@ BAGS = ("bag-of-words", "character-ngrams")  # of texts
 OF_SERIES = ("nearest-neighbour", "random-convolutions")
 CLOSED_FORM = (*BAGS, *OF_SERIES, "most-frequent")
 NEURAL = ("convolution", "feedforward")
-# The strong regularisation that keeps a network from memorising words keeps it from learning
-# characters at all.
+# Words need strong regularisation against memorising; with it, characters are not learned at all.
 DEFAULTS_BY_UNIT: dict[str, dict[str, Any]] = {
     "character": {
         "embedding_size": 64,
@@ -56,12 +55,14 @@ class ClassificationOptions(ModelChoice, JointOptions, ContextualOptions, Bidire
         group="data",
     )
     label_separator: str | None = option(
-        None, "an example may have several labels, separated by this, or none"
+        None, "separator of labels: an example may then have several, or none"
     )
     ordinal: bool = option(False, "labels are grades in order, such as 1 to 5 stars")
     unit: Literal["word", "character", "subword"] = option("word", "what a token of a text is")
     vocabulary_size: int | None = option(
-        None, "most tokens of the vocabulary (default: 20,000; 8,000 subwords)", minimum=10
+        None,
+        "maximum size of the vocabulary, in tokens (default: 20,000; 8,000 subwords)",
+        minimum=10,
     )
     minimum_count: int | None = option(
         None,
@@ -73,9 +74,9 @@ class ClassificationOptions(ModelChoice, JointOptions, ContextualOptions, Bidire
     maximum_tokens: int = option(1000, "longer texts are cut", minimum=1)
     crop: float | None = option(
         None,
-        "while training, a random part of each text or series, at least this share of it, or "
-        "above 1 this many steps (default: 0.5 of fewer than 500 series whose steps are pooled "
-        "by mean, max, attention or ensemble; else 1, the whole)",
+        "while training, take a random part of each text or series: at least this share of it; "
+        "above 1, this many steps (default: 0.5 for fewer than 500 series with --pooling mean, "
+        "max, attention or ensemble; else 1, the whole)",
         above=0,
     )
     cut: Literal["end", "start", "middle"] = option(
@@ -94,7 +95,7 @@ class ClassificationOptions(ModelChoice, JointOptions, ContextualOptions, Bidire
     )
     hidden_size: int = redefine(BidirectionalOptions, "hidden_size", 200)
     embedding_size: int = option(
-        300, "dimensions of a token's vector (default for characters: 64)", minimum=1
+        300, "dimensions of a token's embedding (default for characters: 64)", minimum=1
     )
     characters: Literal["convolution", "recurrent", "none"] = option(
         "convolution", "the network that reads the characters of each word"
@@ -145,7 +146,7 @@ class ClassificationOptions(ModelChoice, JointOptions, ContextualOptions, Bidire
     recurrent_dropout: float = option(0.0, "inside the recurrence", minimum=0, maximum=0.99)
     label_smoothing: float = option(
         0.0,
-        "share of the probability spread over all classes while training",
+        "probability mass spread over all classes in the training targets",
         minimum=0,
         maximum=0.99,
     )
@@ -174,7 +175,7 @@ class ClassificationOptions(ModelChoice, JointOptions, ContextualOptions, Bidire
     # predicting
     threshold: float = option(
         0.5,
-        "with --label-separator, labels of at least this probability are given",
+        "with --label-separator, labels of at least this probability are predicted",
         minimum=0,
         maximum=1,
         when_predicting=True,
@@ -191,7 +192,7 @@ class ClassificationOptions(ModelChoice, JointOptions, ContextualOptions, Bidire
 
     @property
     def reads_characters(self) -> bool:
-        """Whether the characters of words are read, too. The baselines stay as published."""
+        """Whether the network also reads the characters of words; the baselines do not."""
         return self.model == "recurrent" and self.unit == "word" and self.characters != "none"
 
     def __post_init__(self) -> None:
@@ -212,9 +213,6 @@ class ClassificationOptions(ModelChoice, JointOptions, ContextualOptions, Bidire
                 "other: an example has one grade"
             )
         if self.label_separator is not None and not self.label_separator.strip("\r\n"):
-            raise InputError(
-                f"{option_name('label_separator')} must be a character or more that separates "
-                "labels"
-            )
+            raise InputError(f"{option_name('label_separator')} must be at least one character")
         if self.dev_metric == "mae" and not self.ordinal:
             raise InputError(f"{option_name('dev_metric')} mae needs {option_name('ordinal')}")

@@ -1,4 +1,4 @@
-"""Labels with their probabilities, and what the metrics count of them."""
+"""Predicted labels with their probabilities, and their metric counts."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ from ostinato.tasks.shared.label_counts import (
 
 @dataclass(frozen=True)
 class Classified(Prediction):
-    """The answer to one text or series.
+    """The prediction for one text, series or image.
 
     Args:
-        labels: The predicted label, or labels; none for a series without steps.
+        labels: The predicted label, or labels; empty for a series without steps.
         probabilities: The probability of every label.
         separator: Separates several labels; None where an example has one.
         unknown: Share of the text's tokens that are <unk>.
@@ -98,7 +98,7 @@ class ClassificationPredictor(Predictor):
         return [dict(zip(labels, row[0].tolist(), strict=True)) for row in rows]
 
     def own_rows(self, network: nn.Module, records: Sequence[Labelled]) -> list[np.ndarray]:
-        """The probability of every label [1, C] for each record, of a network by itself."""
+        """The network's own probability of every label [1, C] for each record."""
         examples = [self.preprocessing.encode(record) for record in records]
         labels = len(self.preprocessing.labels)
         return list(class_probabilities(network, examples, labels)[:, None])
@@ -117,7 +117,7 @@ class ClassificationPredictor(Predictor):
         return [self.choose(*each) for each in zip(records, found, strict=True)]
 
     def choose(self, record: Labelled, probabilities: dict[str, float]) -> Classified:
-        """The most probable label; of several labels, all above the threshold; of none, none."""
+        """Chooses the most probable label, or with several labels all above the threshold."""
         if not isinstance(record.inputs, str) and not len(record.inputs):
             return Classified([], {}, self.options.label_separator)
         if self.options.several_labels:
@@ -136,7 +136,7 @@ class ClassificationPredictor(Predictor):
         for record in records:
             if not several and not self.labels_of(record):
                 raise InputError(
-                    f"{record.where or 'the input'}: no label whose probability could be told"
+                    f"{record.where or 'the input'}: no label to compute the probability of"
                 )
         found = self.probabilities(network, records)
         return [

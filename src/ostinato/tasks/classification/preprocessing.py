@@ -1,4 +1,4 @@
-"""The labels and the encoder of the inputs, and labelled records as examples."""
+"""The vocabulary of labels and the input encoder; labelled records as examples."""
 
 from __future__ import annotations
 
@@ -42,10 +42,16 @@ FITTERS = {
 
 @dataclass(frozen=True)
 class ClassificationPreprocessing(Preprocessing):
-    """The labels, their weights in the loss, and the encoder of texts or series.
+    """The labels, their weights in the loss, and the encoder of texts, series or images.
 
-    `coefficients` are the parameters of a closed-form model, for initialisation only; `shapes`
-    are theirs where the data decides them."""
+    Args:
+        options: The task's options.
+        labels: The labels by id.
+        class_weights: The weight of each label in the loss.
+        encoder: The encoder of the inputs.
+        coefficients: The parameters of a closed-form model, for initialisation only.
+        shapes: The shapes of these parameters, where they depend on the data.
+    """
 
     options: ClassificationOptions
     labels: Vocabulary
@@ -65,7 +71,7 @@ class ClassificationPreprocessing(Preprocessing):
         names = {label for labels in given for label in labels}
         if len(names) < 2 and not options.several_labels:
             raise InputError(
-                f"only the label {min(names)!r} is left to learn from once a dev set is held back; "
+                f"only the label {min(names)!r} is left to learn from once a dev set is held out; "
                 f"give {option_name('dev')}, or more examples"
             )
         labels = Vocabulary(
@@ -112,8 +118,10 @@ class ClassificationPreprocessing(Preprocessing):
     def solve(
         self, inputs: Sequence[Inputs], given: Sequence[Sequence[str]]
     ) -> tuple[np.ndarray, ...]:
-        """The parameters of a closed-form model: the classes' shares, or scikit-learn's
-        coefficients.
+        """Fits a closed-form model to inputs and their labels.
+
+        Returns:
+            Its parameters, such as class frequencies or scikit-learn's coefficients.
         """
         options, labels, encoder = self.options, self.labels, self.encoder
         truth = np.array(  # [N, C]
@@ -143,7 +151,7 @@ class ClassificationPreprocessing(Preprocessing):
 
     @property
     def kind(self) -> str:
-        """What the inputs are: "texts", "series of numbers" or "images"."""
+        """The kind of the inputs: "texts", "series of numbers" or "images"."""
         if self.reads_text:
             return "texts"
         return "images" if isinstance(self.encoder, ImageEncoder) else "series of numbers"

@@ -1,4 +1,4 @@
-"""Texts and series with labels, from tables, folders and archives of time series."""
+"""Labelled texts, time series and images from tables, folders and time series archives."""
 
 from __future__ import annotations
 
@@ -50,8 +50,12 @@ class ClassificationReader(Reader):
         return records
 
     def check_kind(self, records: Sequence[Labelled]) -> None:
-        """Raises InputError for records of another kind than the model's, series of different
-        dimensions, and labels that are no grades with the option `ordinal`."""
+        """Checks the inputs and labels of records.
+
+        Raises:
+            InputError: Records of another kind than the model's, series of different dimensions,
+                or, with the option `ordinal`, labels that are not numbers.
+        """
         for record in records:
             if self.preprocessing is not None:
                 self.check_input(record)
@@ -64,7 +68,7 @@ class ClassificationReader(Reader):
                     )
             if self.options.ordinal and not is_grade(record.label):
                 raise InputError(
-                    f"{record.where}: the label {record.label!r} is no number; "
+                    f"{record.where}: the label {record.label!r} is not a number; "
                     f"{option_name('ordinal')} needs grades such as 1 to 5"
                 )
 
@@ -109,8 +113,9 @@ class ClassificationReader(Reader):
                 yield record
 
     def parse_line(self, line: str, where: str) -> np.ndarray:
-        """The series on a line of JSON, or the image that it names; a blank line is one without
-        steps."""
+        """Reads a line of JSON as a series, or a file name as an image; a blank line is a series
+        without steps.
+        """
         if self.preprocessing.kind == "images":
             if not line.strip():
                 return np.zeros((0, 0, 1), dtype=np.float32)
@@ -120,9 +125,11 @@ class ClassificationReader(Reader):
         return parse_series(line, where)
 
     def as_record(self, value: Any) -> Labelled:
-        """A text, an image [H, W] or [H, W, C] or the name of its file, a series [T, D] as lists or
-        array ([D, T] if time is the second axis of files, too), or a pair of one of these and its
-        label."""
+        """Makes a record of an input, or of a pair (input, label).
+
+        An input is a text, an image [H, W] or [H, W, C] or the name of its file, or a series as
+        lists or array: [T, D], or [D, T] with `time_axis` 2.
+        """
         if isinstance(value, Labelled):
             return value
         label = ""
@@ -145,11 +152,11 @@ class ClassificationReader(Reader):
 
     @property
     def kind(self) -> str:
-        """What the inputs of a trained model are."""
+        """The kind of inputs that the model was trained on."""
         return "" if self.preprocessing is None else self.preprocessing.kind
 
     def decode(self, content: bytes, media_type: str) -> list[Labelled]:
-        """The content of an image file, for a model of images."""
+        """Reads the content of an image file, for an image model."""
         if self.kind != "images" or not media_type.startswith("image/"):
             return super().decode(content, media_type)
         pixels = np.asarray(decode_stream(BytesIO(content), "the image"), dtype=np.float32) / 255

@@ -1,4 +1,4 @@
-"""Texts and series classified while they arrive."""
+"""Incremental classification of texts and series."""
 
 from __future__ import annotations
 
@@ -18,11 +18,12 @@ from ostinato.tasks.shared.text_chunks import chunk_tokens, ids_of
 
 
 class ClassificationStreamer(ClassifierStreamer):
-    """Items are pieces of text (whole words), or one or several steps of a series.
+    """Classifies a text or series as it arrives: items are pieces of text (whole words), or one or
+    several steps of a series.
 
     Args:
-        predictor: Of the task.
-        network: A recurrent network of one direction.
+        predictor: The task's predictor.
+        network: A unidirectional recurrent network.
     """
 
     def __init__(self, predictor: Any, network: nn.Module):
@@ -60,7 +61,7 @@ class ClassificationStreamer(ClassifierStreamer):
         return self.encoder.encode(series)
 
     def encode_text(self, encoder: TextEncoder, text: str) -> Example | None:
-        """The steps of a piece of text; none where it has no words."""
+        """Encodes a piece of text; None if it has no words."""
         tokens = chunk_tokens(encoder.units, text)
         if not tokens:
             return None

@@ -1,6 +1,4 @@
-"""What dialogue models are measured against: the reply that was given to the most similar
-utterance seen.
-"""
+"""The baseline of dialogue: the reply to the most similar training utterance."""
 
 from __future__ import annotations
 
@@ -20,13 +18,14 @@ from ostinato.tasks.prediction import Counts
 
 WORDS = WordTokenizer(
     Vocabulary([]), TextNormaliser(lowercase=True)
-)  # cuts texts; its vocabulary is not asked
-KEPT = 50_000  # pairs remembered; of more, the first
+)  # splits texts; its vocabulary is not used
+KEPT = 50_000  # training pairs searched, the first ones
 
 
 class Retrieval(Baseline):
-    """The reply to the training utterance that is nearest by words (cosine of tf-idf); and for
-    the perplexity, how often each token occurs (add one).
+    """Retrieval: the reply to the nearest training utterance, by the cosine of tf-idf vectors.
+
+    Perplexity is that of a unigram model of the replies, with add-one smoothing.
     """
 
     name = "nearest utterance"
@@ -68,7 +67,7 @@ class Retrieval(Baseline):
         }
 
     def weights(self, bag: Counter) -> dict[str, float]:
-        """A bag of words as a vector of length one; words never seen weigh nothing."""
+        """The tf-idf vector of a bag of words, of length 1; unseen words are left out."""
         vector = {
             word: count * self.rarity[word] for word, count in bag.items() if word in self.rarity
         }
@@ -76,7 +75,9 @@ class Retrieval(Baseline):
         return {word: weight / norm for word, weight in vector.items()} if norm else {}
 
     def answer(self, utterance: str) -> str:
-        """The reply of the nearest pair; of the first one where nothing is alike."""
+        """The reply to the nearest training utterance; that of the first pair if no word is
+        shared.
+        """
         scores: dict[int, float] = defaultdict(float)
         for word, weight in self.weights(Counter(WORDS.tokenize(utterance))).items():
             for row, other in self.postings[word]:
@@ -98,6 +99,6 @@ class Retrieval(Baseline):
         }
 
     def scored(self, tokens: Iterable[int]) -> tuple[float, int]:
-        """(log-probability, number) of the tokens, each by its frequency alone."""
+        """(log-probability, number) of the tokens under the unigram model."""
         logs = [math.log((self.counts.get(token, 0) + 1) / self.total) for token in tokens]
         return sum(logs), len(logs)

@@ -30,13 +30,13 @@ class DialogueOptions(TranslationOptions):
     )
     replies: Literal["every", "second"] = option(
         "every",
-        "in a longer conversation, every turn is a reply to learn, or each second one "
-        "(one side's: the system's)",
+        "which turns of a longer conversation are learned as replies: every one, or every second "
+        "one (those of one side, the system)",
     )
     conversation: bool = option(
         False,
-        "the lines are the turns of one side of a conversation: each answer knows the turns before "
-        "it; an empty line begins another (always so at a terminal)",
+        "the input lines are the turns of one side of a conversation, and replies take earlier "
+        "turns into account; an empty line begins a new one (always on at a terminal)",
         when_predicting=True,
     )
 

@@ -1,4 +1,4 @@
-"""Replies: translations of an utterance, and the course of a conversation."""
+"""Replies to single utterances, and whole conversations."""
 
 from __future__ import annotations
 
@@ -43,9 +43,9 @@ class DialoguePredictor(TranslationPredictor):
         return "" if conversation else f"the model reads one turn only ({option_name('turns')})"
 
     def converse(self, network: nn.Module, utterances: Iterator[Pair]) -> Iterator[Translation]:
-        """Replies to one utterance after the other, each with the turns before it as context.
+        """Replies to the utterances of a conversation, each with the turns before it as context.
 
-        A blank utterance begins another conversation."""
+        A blank utterance begins a new conversation."""
         turns: list[str] = []
         for utterance in utterances:
             if not utterance.source.strip():

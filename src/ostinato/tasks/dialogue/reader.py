@@ -21,7 +21,7 @@ from ostinato.errors import InputError
 from ostinato.notices import NoticeList, notify
 from ostinato.tasks.translation.reader import TranslationReader
 
-TURN = " ¶ "  # separates the turns that are read together
+TURN = " ¶ "  # separates turns in a source
 
 
 class DialogueReader(TranslationReader):
@@ -63,8 +63,8 @@ class DialogueReader(TranslationReader):
                 yield from self.limit(iterate_lines(path), path)
 
     def as_record(self, value: Any) -> Pair:
-        """An utterance; a list of turns, the last of which is to be answered; or a pair
-        (either, reply).
+        """Makes a Pair of an utterance, of a list of turns whose last one is to be answered, or of
+        a pair (one of these, reply).
         """
         if isinstance(value, list):
             return Pair(join_turns([*map(str, value)], self.options.turns), "")
@@ -74,7 +74,7 @@ class DialogueReader(TranslationReader):
 
 
 def join_turns(turns: Sequence[str], number: int) -> str:
-    """The source of a reply, the last turns so far: join_turns(["a", "b", "c"], 2) -> "b ¶ c"."""
+    """Joins the last `number` turns as a source: join_turns(["a", "b", "c"], 2) -> "b ¶ c"."""
     return TURN.join(turns[-number:])
 
 
@@ -90,7 +90,7 @@ def drop_blank(pairs: list[Pair], files: Sequence[str]) -> list[Pair]:
 
 
 def unanswered(conversations: Iterable[list[str]]) -> Iterator[list[str]]:
-    """The turns to answer: a row without its reply, a whole conversation without its last turn."""
+    """Drops the last turn, the reply to predict, from conversations of more than one turn."""
     for turns in conversations:
         yield turns[:-1] if len(turns) > 1 else turns
 

@@ -1,4 +1,4 @@
-"""A conversation, turn by turn."""
+"""Conversations turn by turn, with the earlier turns in the caller's state."""
 
 from __future__ import annotations
 
@@ -14,14 +14,15 @@ from ostinato.tasks.shared.streamer import Streamer
 
 
 class DialogueStreamer(Streamer):
-    """The state is the turns that are still read, as the bytes of a JSON list [1, N].
+    """Replies to the turns of a conversation.
 
-    A blank utterance begins another conversation.
+    The state holds the turns that the next reply depends on, as the bytes of a JSON list [1, N].
+    A blank utterance begins a new conversation.
 
     Args:
-        reply: (network, records) -> Translations of whole sources.
+        reply: (network, records) -> their Translations.
         as_record: A value -> a Pair.
-        turns: Turns that are read for a reply.
+        turns: Number of turns that a reply depends on.
         network: The trained network.
     """
 
@@ -53,7 +54,7 @@ def encode_turns(turns: list[str]) -> torch.Tensor:
 
 
 def decode_turns(content: torch.Tensor) -> list[str]:
-    """The inverse of `encode_turns`; no turns where these are no such bytes."""
+    """The inverse of `encode_turns`; an empty list for other bytes."""
     try:
         turns = json.loads(bytes(content[0].tolist()))
     except (ValueError, RecursionError):

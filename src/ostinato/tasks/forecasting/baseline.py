@@ -1,4 +1,4 @@
-"""The baselines of forecasting: Theta, seasonal naive, naive, drift, and a linear map of the
+"""The baselines of forecasting: Theta, seasonal naive, naive, drift, and a linear model of the
 window.
 """
 
@@ -21,7 +21,7 @@ from ostinato.tasks.forecasting.windows import Window, stack_windows
 from ostinato.tasks.prediction import Counts
 from ostinato.tasks.task import Task
 
-PIECE = 500  # windows at a time
+PIECE = 500  # windows in memory at a time
 NAMES = {
     "theta": "Theta",
     "seasonal-naive": "seasonal naive",
@@ -66,7 +66,7 @@ class StatisticalBaseline(Baseline):
 
 
 class LinearBaseline(Baseline):
-    """A linear map of the window, scaled as the network's inputs are: NLinear."""
+    """NLinear: a linear model of the window, scaled like the network's inputs."""
 
     name = "linear map"
 
@@ -109,7 +109,7 @@ class LinearBaseline(Baseline):
 def add_counts(
     counts: dict[str, list[Counts]], records: Sequence[Window], points: np.ndarray, season: int
 ) -> None:
-    """Appends what each metric counts of each forecast."""
+    """Appends the metric counts of point forecasts [N, H] to `counts`."""
     for record, row in zip(records, points, strict=True):
         for name, each in count_points(record, row, season).items():
             counts[name].append(each)
@@ -118,7 +118,7 @@ def add_counts(
 def assemble(
     preprocessing: ForecastingPreprocessing, weights: dict[str, Tensor] | None
 ) -> StatisticalBaseline:
-    """Theta, and the others beside it."""
+    """Builds Theta, with the other methods as simpler baselines."""
     season = int(preprocessing.options.season or 1)
     methods = ("seasonal-naive", "naive", "drift") if season > 1 else ("naive", "drift")
     others: list[Baseline] = [StatisticalBaseline(method, season) for method in methods]
@@ -128,7 +128,7 @@ def assemble(
 
 
 def fit_baseline(task: Task, records: Sequence[Window]) -> Baseline:
-    """The baselines, the linear map fitted to the training series."""
+    """Builds the baselines, and fits the linear model to the training series."""
     preprocessing: ForecastingPreprocessing = task.preprocessing
     if preprocessing.options.statistical:
         return assemble(preprocessing, None)
@@ -137,5 +137,5 @@ def fit_baseline(task: Task, records: Sequence[Window]) -> Baseline:
 
 
 def restore_baseline(task: Task, state: dict[str, Any]) -> Baseline:
-    """The baseline whose state() this is."""
+    """Restores the baseline from its `state()`."""
     return assemble(task.preprocessing, state.get("tensors"))

@@ -1,7 +1,7 @@
-"""Conformal correction: quantiles moved so that held-back values exceed each as often as it says.
+"""Conformal correction: shifts each quantile until held-out values exceed it at its nominal rate.
 
-Romano, Patterson and Candes 2019 for each quantile by itself. The correction is in units of the
-in-sample seasonal error, so that series of any size share it.
+Romano, Patterson and Candes 2019, applied to each quantile separately. The correction is in units
+of the in-sample seasonal error, so that it applies to series of any scale.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from ostinato.models.forecaster import LEVELS, MEDIAN, Forecaster
 from ostinato.tasks.forecasting.forecast import Forecast
 from ostinato.tasks.forecasting.windows import Window
 
-ERRORS_WANTED = 300  # for each step ahead; neighbouring steps are pooled until there are as many
-CORRECTION_SHARES = (1.0, 0.75, 0.5, 0.25, 0.0)  # of the correction of the quantiles
-SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)  # of a network's correction of a reference forecast
+ERRORS_WANTED = 300  # for each step ahead; with fewer, neighbouring steps are pooled
+CORRECTION_SHARES = (1.0, 0.75, 0.5, 0.25, 0.0)  # of the correction, tried by choose_correction
+SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)  # of a network's change to a reference forecast
 
 
 def measure_correction(errors: np.ndarray) -> np.ndarray:
-    """The correction of each step ahead and level, [H, Q].
+    """The correction for each step ahead and quantile level, [H, Q].
 
     Args:
-        errors: (true value - quantile) / seasonal error [N, H, Q], NaN where there is no value.
+        errors: (true value - quantile) / seasonal error [N, H, Q], NaN where the value is missing.
     """
     number, horizon, _ = errors.shape
     half = min(horizon, max(0, -(-ERRORS_WANTED // max(1, number)) // 2))
@@ -39,15 +39,15 @@ def measure_correction(errors: np.ndarray) -> np.ndarray:
 
 
 def choose_correction(errors: np.ndarray, later: np.ndarray) -> np.ndarray:
-    """The correction [H, Q], or the share of it that is best on windows it was not measured on.
+    """The correction [H, Q], scaled by the share that is best in cross-validation.
 
-    Held-back windows may differ from those to come, as a summer does from a winter. So the
-    correction is measured on the earlier windows of each series and tried on the later ones, and
-    the other way round; of SHARES that of the lowest pinball loss is taken.
+    Held-out windows may differ from future ones, as summer does from winter. So the correction is
+    measured on the earlier windows of each series and applied to the later ones, and vice versa;
+    the share of CORRECTION_SHARES with the lowest pinball loss is chosen.
 
     Args:
-        errors: As of `measure_correction`.
-        later: Whether a window is one of the later ones [N]; see `split_windows`.
+        errors: See `measure_correction` [N, H, Q].
+        later: Whether each window is one of the later ones [N]; see `split_windows`.
     """
     whole = measure_correction(errors)
     if later.all() or not later.any():
@@ -61,18 +61,19 @@ def choose_correction(errors: np.ndarray, later: np.ndarray) -> np.ndarray:
 
 
 def pinball_loss(errors: np.ndarray) -> float:
-    """The mean pinball loss of errors [N, H, Q]; 0 where there are none."""
+    """The mean pinball loss of errors [N, H, Q]; 0 for no errors."""
     levels = np.array(LEVELS)
     losses = np.maximum(levels * errors, (levels - 1) * errors)
     return float(np.nanmean(losses)) if (~np.isnan(losses)).any() else 0.0
 
 
 def split_windows(names: Sequence[str]) -> np.ndarray:
-    """Which windows are the later half of those of their series [N]; of series with one window,
-    every other series.
+    """Whether each window is in the later half of its series' windows [N].
+
+    Of series with a single window, every second one counts as later.
 
     Args:
-        names: The series of each window, all windows of a series in the order of time.
+        names: The series of each window; the windows of a series are in temporal order.
     """
     counts = Counter(names)
     seen: Counter[str] = Counter()
@@ -88,7 +89,9 @@ def split_windows(names: Sequence[str]) -> np.ndarray:
 
 
 def conformal_quantile(errors: np.ndarray, level: float) -> float:
-    """The quantile of the errors, a little outwards for a small sample: (n + 1) level of n."""
+    """The empirical quantile of n errors at rank (n + 1) level, the conformal correction for finite
+    samples.
+    """
     errors = errors[~np.isnan(errors)]
     if len(errors) < 2:
         return 0.0
@@ -98,10 +101,10 @@ def conformal_quantile(errors: np.ndarray, level: float) -> float:
 
 
 def measure_persistence(ranks: np.ndarray) -> float:
-    """The correlation of the normal scores of consecutive steps of a forecast.
+    """The autocorrelation at lag 1 of the normal scores of the true values.
 
     Args:
-        ranks: The probability below each true value by its forecast [N, H], NaN where unknown.
+        ranks: The forecast's cumulative probability at each true value [N, H], NaN where missing.
     """
     normal = NormalDist()
     clipped = ranks.clip(0.01, 0.99)
@@ -120,13 +123,13 @@ def measure_persistence(ranks: np.ndarray) -> float:
 def measure_errors(
     records: Sequence[Window], forecasts: Sequence[Forecast], units: Sequence[float], horizon: int
 ) -> np.ndarray:
-    """(true value - quantile) / unit [N, H, Q], NaN where there is no value.
+    """(true value - quantile) / unit, [N, H, Q]; NaN where the value is missing.
 
     Args:
         records: Windows with a future.
-        forecasts: Theirs, uncorrected.
-        units: The unit of each; 0 leaves a window out.
-        horizon: H.
+        forecasts: Their uncorrected forecasts.
+        units: The unit of each window; windows of unit 0 are left out.
+        horizon: The horizon H.
     """
     errors = np.full((len(records), horizon, len(LEVELS)), np.nan)
     for row, (record, forecast, unit) in enumerate(zip(records, forecasts, units, strict=True)):
@@ -139,7 +142,7 @@ def measure_errors(
 def rank_futures(
     records: Sequence[Window], forecasts: Sequence[Forecast], horizon: int
 ) -> np.ndarray:
-    """The probability below each true value by its forecast [N, H], NaN where unknown."""
+    """The forecast's cumulative probability at each true value [N, H], NaN where missing."""
     ranks = np.full((len(records), horizon), np.nan)
     for row, (record, forecast) in enumerate(zip(records, forecasts, strict=True)):
         if len(forecast.quantiles):
@@ -149,11 +152,11 @@ def rank_futures(
 
 
 def choose_share(network: Forecaster, score: Callable[[], float]) -> None:
-    """Sets how much of its correction of the reference forecast a network applies.
+    """Chooses the factor on a network's change to the reference forecast.
 
     Args:
-        network: With a buffer `share` in itself or its members.
-        score: What is to be minimised: measures the network on held-back windows.
+        network: A network, or an ensemble of networks, with a buffer `share`.
+        score: Measures the network on held-out windows; lower is better.
     """
     shares = [
         each.share

@@ -1,4 +1,4 @@
-"""What a step of a window holds beside its value: covariates, calendar features, the series."""
+"""The features of a step besides its value: covariates, calendar features, the series."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from ostinato.models.window_features import WindowFeatures
 
 @dataclass(frozen=True)
 class CovariateEncoder:
-    """Covariates, calendar features and the index of the series as features of each step.
+    """Encodes covariates, calendar features and the index of the series as features of each step.
 
     Args:
-        features: Which features a step has, and in which order.
-        look_back: L.
-        moments: (mean, deviation) of each past and then each known covariate.
-        calendar: Names of calendar features, each of which has two columns, a sine and a cosine.
+        features: The features of a step, and their order.
+        look_back: The look-back L in steps.
+        moments: (mean, standard deviation) of each past covariate, then of each known one.
+        calendar: Names of the calendar features; each has two columns, a sine and a cosine.
         categories: The values of each static covariate.
-        indices: The index of each series with an embedding by its name, from 1.
+        indices: Series name -> its index in the embedding, from 1.
     """
 
     features: WindowFeatures
@@ -32,7 +32,14 @@ class CovariateEncoder:
     indices: Mapping[str, int]
 
     def write(self, inputs: np.ndarray, series: TimeSeries, start: int, cut: int) -> None:
-        """Writes the features of the steps from `start` on into the inputs [L + H, D]."""
+        """Writes the features of the steps from `start` on into `inputs`.
+
+        Args:
+            inputs: [L + H, D], changed in place.
+            series: The series.
+            start: The first step of the series that the window covers.
+            cut: The first step to forecast.
+        """
         first = self.look_back - (cut - start)
         column = self.write_covariates(inputs, series, start, cut)
         column = self.write_calendar(inputs, series, first, start, column)
@@ -40,7 +47,9 @@ class CovariateEncoder:
         inputs[:, -1] = self.indices.get(series.name, 0) if self.features.series else 0
 
     def write_covariates(self, inputs: np.ndarray, series: TimeSeries, start: int, cut: int) -> int:
-        """Standardised past and known covariates, 0 where missing; gives the next column."""
+        """Writes standardised past and known covariates, 0 where missing; returns the next
+        column.
+        """
         features = self.features
         first = self.look_back - (cut - start)
         column = 2
@@ -62,7 +71,7 @@ class CovariateEncoder:
     def write_calendar(
         self, inputs: np.ndarray, series: TimeSeries, first: int, start: int, column: int
     ) -> int:
-        """Calendar features from the first step of the series on; gives the next column."""
+        """Writes calendar features into rows `first` and later; returns the next column."""
         if not self.calendar:
             return column
         columns = series.axis.calendar(start, len(inputs) - first)
@@ -77,7 +86,7 @@ class CovariateEncoder:
         return column + 2 * len(self.calendar)
 
     def write_categories(self, inputs: np.ndarray, series: TimeSeries, column: int) -> None:
-        """Static covariates, one-hot; an unknown value has zeros only."""
+        """Writes static covariates one-hot; an unknown value is all zeros."""
         for position, known in enumerate(self.categories):
             value = series.static[position] if position < len(series.static) else None
             if value in known:

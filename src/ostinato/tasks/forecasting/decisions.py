@@ -1,4 +1,4 @@
-"""What the data decides: season, horizon, look-back and decoder, scales of covariates, the
+"""Options and features that the data decides: season, horizon, look-back, decoder, covariates,
 calendar.
 """
 
@@ -17,23 +17,23 @@ from ostinato.errors import InputError, option_name
 from ostinato.notices import notify
 from ostinato.tasks.forecasting.options import Decoder, ForecastingOptions
 
-LONGEST_HISTORY = 1000  # steps that a statistical model reads
-NO_SEASON = 12  # steps to forecast where there is no season
-LONG_LOOK_BACK = 48  # from here on segments are the default
+LONGEST_HISTORY = 1000  # steps of the history that a statistical model reads
+NO_SEASON = 12  # the horizon for series without a season
+LONG_LOOK_BACK = 48  # with at least this look-back, the default decoder is segments
 DAY = 86_400
 
 
 def decide_season(
     options: ForecastingOptions, series: Sequence[TimeSeries], frequency: Frequency
 ) -> int:
-    """The season that was asked for, or the one that the series have."""
+    """The season in steps: as given, or as found in the series."""
     return options.season or find_season([each.values for each in series], frequency.season)
 
 
 def decide_horizon(
     options: ForecastingOptions, series: Sequence[TimeSeries], frequency: Frequency
 ) -> int:
-    """The horizon that was asked for, or a season, or 12."""
+    """The horizon in steps: as given, else a season, else 12."""
     if options.horizon is not None:
         return options.horizon
     season = decide_season(options, series, frequency)
@@ -43,7 +43,7 @@ def decide_horizon(
 def decide_options(
     options: ForecastingOptions, series: Sequence[TimeSeries], frequency: Frequency
 ) -> ForecastingOptions:
-    """Season, horizon, look-back, decoder and segment length, where they were not given."""
+    """Fills in season, horizon, look-back, decoder and segment length where they were not given."""
     lengths = np.array([len(each) for each in series])
     season = decide_season(options, series, frequency)
     horizon = decide_horizon(options, series, frequency)
@@ -74,10 +74,10 @@ def decide_options(
 
 
 def decide_decoder(options: ForecastingOptions, season: int) -> ForecastingOptions:
-    """The decoder and the segment length, and a look-back that is a multiple of it."""
+    """Fills in decoder and segment length, and makes the look-back a multiple of the latter."""
     look_back = int(options.look_back or 1)
     counts = options.likelihood == "negative-binomial"
-    if counts:  # counts stay counts: divided by their mean, and not moved
+    if counts:  # counts are divided by their mean but not shifted
         options = replace(options, scaling="mean", anchor=False)
     paths = counts or options.likelihood == "quantiles" or options.bptt is not None
     usual: Decoder = "segments" if look_back >= LONG_LOOK_BACK else "direct"
@@ -98,19 +98,19 @@ def decide_decoder(options: ForecastingOptions, season: int) -> ForecastingOptio
 
 
 def check_counts(series: Sequence[TimeSeries]) -> None:
-    """Raises InputError where a value is no count."""
+    """Raises InputError for a value that is not a count."""
     for each in series:
         seen = each.values[~np.isnan(each.values)]
         wrong = seen[(seen < 0) | (seen != np.round(seen))]
         if len(wrong):
             raise InputError(
-                f"{each.where}: series {each.name!r} has {wrong[0]:g}, which is no count; "
+                f"{each.where}: series {each.name!r} has {wrong[0]:g}, which is not a count; "
                 f"{option_name('likelihood')} negative-binomial needs whole numbers of 0 or more"
             )
 
 
 def measure_covariates(series: Sequence[TimeSeries]) -> list[tuple[float, float]]:
-    """(mean, deviation) of each past, then each known covariate over all training series."""
+    """(mean, standard deviation) of each past, then each known covariate in the training series."""
     found = []
     for kind in ("past", "known"):
         arrays = [getattr(each, kind)[: len(each)] for each in series]
@@ -127,7 +127,7 @@ def measure_covariates(series: Sequence[TimeSeries]) -> list[tuple[float, float]
 def collect_categories(
     options: ForecastingOptions, series: Sequence[TimeSeries], most: int = 100
 ) -> list[list[str]]:
-    """The values of each static covariate."""
+    """The distinct values of each static covariate; InputError for more than `most`."""
     found = []
     for position, name in enumerate(options.covariates("static")):
         values = sorted({each.static[position] for each in series})
@@ -157,6 +157,6 @@ def choose_calendar(options: ForecastingOptions, series: Sequence[TimeSeries]) -
     found = tuple(name for name in longest.axis.features if span >= 2 * periods[name])
     if options.calendar and not found:
         raise InputError(
-            f"{option_name('calendar')}: the time stamps are no dates, or cover too short a time"
+            f"{option_name('calendar')}: the time stamps are not dates, or cover too short a time"
         )
     return found

@@ -1,4 +1,4 @@
-"""A forecast as values: the median, quantiles and intervals of every step ahead."""
+"""A forecast: the median, quantiles and intervals of every step ahead."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ class Forecast(Prediction):
     Args:
         name: The series' `unique_id`.
         axis: Its time stamps.
-        start: The index of the first step forecast.
-        quantiles: Of LEVELS, ascending [H, Q]; [0, Q] for an empty series.
-        coverages: Of the intervals wanted, in percent.
-        samples: Sample paths [S, H], where they were wanted.
+        start: The index of the first step that is forecast.
+        quantiles: The quantiles at LEVELS, ascending [H, Q]; [0, Q] for an empty series.
+        coverages: The coverages of the intervals to print, in percent.
+        samples: Sample paths [S, H]; None if none were requested.
     """
 
     name: str
@@ -44,8 +44,8 @@ class Forecast(Prediction):
         return self.quantiles[:, MEDIAN]
 
     def quantile(self, level: float) -> np.ndarray:
-        """The quantile of any level [H]: interpolated, and beyond the outermost as of a
-        Gaussian.
+        """The quantile of any level [H]: interpolated between LEVELS, and extrapolated beyond them
+        like a Gaussian.
         """
         if level in LEVELS:
             return self.quantiles[:, LEVELS.index(level)]
@@ -61,8 +61,10 @@ class Forecast(Prediction):
         return self.quantile(level), self.quantile(round(1 - level, 10))
 
     def log_density(self, values: np.ndarray) -> np.ndarray:
-        """log density at some values [H], by a linear cumulative distribution between quantiles and
-        exponential tails."""
+        """The log density at some values [H], NaN where they are NaN.
+
+        The cumulative distribution is linear between quantiles, and the tails are exponential.
+        """
         widths = np.diff(self.quantiles, axis=1)
         floor = 1e-4 * (self.quantiles[:, -1:] - self.quantiles[:, :1]) + 1e-9
         widths = np.maximum(widths, floor)
@@ -80,7 +82,7 @@ class Forecast(Prediction):
         return found
 
     def rank(self, values: np.ndarray) -> np.ndarray:
-        """The probability below some values [H], NaN where there is none."""
+        """The cumulative probability at some values [H], NaN where they are NaN."""
         return np.array(
             [
                 np.interp(value, row, LEVELS) if value == value else np.nan
@@ -124,7 +126,7 @@ def header(coverages: Sequence[float], samples: int = 0) -> str:
 
 
 def shorten(value: float) -> float:
-    """A value with DIGITS significant digits."""
+    """Rounds a value to DIGITS significant digits."""
     return float(f"{value:.{DIGITS}g}")
 
 
@@ -134,7 +136,7 @@ def write(value: float) -> str:
 
 
 def quote(text: str) -> str:
-    """A field of a CSV, in quotes where it needs them."""
+    """Quotes a CSV field if it needs quoting."""
     if any(mark in text for mark in ',"\n\r'):
         return '"' + text.replace('"', '""') + '"'
     return text

@@ -18,7 +18,7 @@ from ostinato.tasks.forecasting.statistical import StatisticalForecaster
 
 
 class Sizes(TypedDict):
-    """What every recurrent forecaster is given."""
+    """Keyword arguments that all recurrent forecasters take."""
 
     hidden_size: int
     layers: int
@@ -28,7 +28,7 @@ class Sizes(TypedDict):
 def build_network(
     options: ForecastingOptions, preprocessing: ForecastingPreprocessing
 ) -> Forecaster:
-    """A fresh network, or several whose answers are averaged (`members`)."""
+    """Builds a network with initial weights, or an ensemble of `members` of them."""
     if options.members > 1 and not options.closed_form:
         members = [build_member(options, preprocessing) for _ in range(options.members)]
         return ForecasterEnsemble(members)
@@ -78,7 +78,7 @@ def build_member(
 def initialise(
     network: nn.Module, options: ForecastingOptions, preprocessing: ForecastingPreprocessing
 ) -> None:
-    """The weights of the linear map, which are fitted in closed form."""
+    """Sets the weights of the linear model, which are fitted in closed form."""
     if isinstance(network, LinearForecaster) and preprocessing.model_tensors is not None:
         network.weight.copy_(preprocessing.model_tensors["weight"])
         network.bias.copy_(preprocessing.model_tensors["bias"])

@@ -1,4 +1,4 @@
-"""Forecasts of windows by a network: in batches, in the unit of the series, corrected."""
+"""Forecasts of windows by a network: computed in batches, scaled back, and corrected."""
 
 from __future__ import annotations
 
@@ -17,13 +17,14 @@ from ostinato.tasks.shared.inference import device_of
 
 @dataclass(frozen=True)
 class NetworkForecasts:
-    """Makes Forecasts of a network's quantiles.
+    """Turns a network's quantiles into Forecasts.
 
     Args:
-        encoder: Windows -> tensors, and the scale of each.
-        season: The lag of the seasonal error, the unit of corrections.
-        batch_size: Windows of a batch: always as many, so that no answer depends on others.
-        coverages: Of the intervals wanted, in percent.
+        encoder: Windows -> tensors, and the scale of each window.
+        season: The lag of the seasonal error, which is the unit of corrections.
+        batch_size: Windows per batch. Batches are padded to this size, so that a forecast does not
+            depend on the other windows.
+        coverages: The coverages of the intervals to print, in percent.
     """
 
     encoder: WindowEncoder
@@ -35,7 +36,7 @@ class NetworkForecasts:
     def forecast(
         self, network: Forecaster, records: Sequence[Window], *, correct: bool
     ) -> list[Forecast]:
-        """Forecasts of some windows, with or without the correction from held-back windows."""
+        """Forecasts windows, with or without the correction measured on held-out windows."""
         device = device_of(network)
         full = [index for index, record in enumerate(records) if has_values(record.history)]
         found: dict[int, np.ndarray] = {}
@@ -61,7 +62,9 @@ class NetworkForecasts:
         ]
 
     def correct(self, network: Forecaster, values: np.ndarray, record: Window) -> np.ndarray:
-        """Quantiles [H, Q] with the correction added, in order still; the median stays."""
+        """Adds the correction to quantiles [H, Q]; the median stays, and quantiles remain
+        sorted.
+        """
         correction = network.correction.double().cpu().numpy()
         moved = values + correction * self.unit_of(record)
         middle = values[:, MEDIAN : MEDIAN + 1]
@@ -71,10 +74,12 @@ class NetworkForecasts:
         return moved
 
     def unit_of(self, record: Window) -> float:
-        """The unit of corrections: the in-sample seasonal error of the history, or of its steps."""
+        """The unit of corrections: the in-sample seasonal error of the history, else its one-step
+        error.
+        """
         return record.series.seasonal_error(record.cut, self.season)
 
 
 def has_values(history: np.ndarray) -> bool:
-    """Whether there is any value."""
+    """Whether a history has any value that is not NaN."""
     return bool(len(history)) and not bool(np.isnan(history).all())

@@ -27,17 +27,18 @@ class ForecastingOptions(ModelChoice, SeriesOptions, RecurrentOptions):
 
     # the data
     past_covariates: str | None = option(
-        None, "columns known up to the present only, joined by commas", group="data"
+        None, "columns known up to the present only, separated by commas", group="data"
     )
     future_covariates: str | None = option(
-        None, "columns known in the future, too, joined by commas", group="data"
+        None, "columns also known in the future, separated by commas", group="data"
     )
     static_covariates: str | None = option(
-        None, "columns that do not change within a series, joined by commas", group="data"
+        None, "columns that are constant within a series, separated by commas", group="data"
     )
     fill: Literal["none", "zero", "previous", "linear"] = option(
         "none",
-        "what missing values of the past become; none: the network reads that they are missing",
+        "how missing values of the past are filled in; none: the network reads that they are "
+        "missing",
         group="data",
     )
     horizon: int | None = option(
@@ -48,11 +49,14 @@ class ForecastingOptions(ModelChoice, SeriesOptions, RecurrentOptions):
         group="data",
     )
     season: int | None = option(
-        None, "steps of a season, 1 for none (default: found)", minimum=1, group="data"
+        None,
+        "steps of a season, 1 for none (default: found in the series)",
+        minimum=1,
+        group="data",
     )
     look_back: int | None = option(
         None,
-        "steps that a forecast reads (default: by horizon, season and length)",
+        "past steps that the network reads (default: by horizon, season and length)",
         minimum=1,
         group="data",
     )
@@ -63,13 +67,13 @@ class ForecastingOptions(ModelChoice, SeriesOptions, RecurrentOptions):
     )
     scaling: Literal["mean", "standard", "robust", "log", "none"] = option(
         "standard",
-        "how values are scaled: by their mean, by mean and deviation, by median and "
-        "quartiles, as logarithms",
+        "how values are scaled: by their mean, by mean and standard deviation, by median and "
+        "quartiles, as logarithms, or not",
         group="data",
     )
     scale_over: Literal["window", "series"] = option(
         "window",
-        "what the scale is taken from: each window, or the training part of each series",
+        "what the scale is computed from: each window, or the training part of each series",
         group="data",
     )
     anchor: bool = option(
@@ -82,35 +86,44 @@ class ForecastingOptions(ModelChoice, SeriesOptions, RecurrentOptions):
     cell: Annotated[str, OneOf(*CELLS)] = redefine(RecurrentOptions, "cell", "gru")
     decoder: Decoder | None = option(
         None,
-        "segments: the network reads and predicts segments (SegRNN); direct: steps, and the last "
-        "state predicts all; autoregressive: a value after the other, drawn from a distribution "
+        "segments: the network reads and predicts segments (SegRNN); direct: it reads steps, and "
+        "its last state predicts the whole horizon; autoregressive: values are sampled one by one "
         "(DeepAR) (default: segments for a look-back of 48 or more, else direct)",
     )
     hidden_size: int = redefine(RecurrentOptions, "hidden_size", 64)
     segment: int | None = option(
-        None, "segments: their length in steps (default: a season, or by the look-back)", minimum=1
+        None,
+        "segments: length of a segment in steps (default: a season, or by the look-back)",
+        minimum=1,
     )
-    skip: bool = option(True, "add a linear map of the window to the forecast")
+    skip: bool = option(True, "add a linear model of the window to the forecast")
     likelihood: Annotated[str, OneOf(*AUTOREGRESSIVE)] = option(
         "student-t",
-        "autoregressive: the distribution of a value; negative-binomial: of counts; "
-        "quantiles: of any kind",
+        "autoregressive: the distribution of a value; negative-binomial: for counts; "
+        "quantiles: of any shape",
     )
     bptt: int | None = option(
         None,
-        "autoregressive: steps after which the gradient is truncated, so that a long "
-        "look-back needs "
-        "no more memory than this many steps (default: the whole window)",
+        "autoregressive: steps of truncated backpropagation, which bound the memory of a long "
+        "look-back (default: the whole window)",
         minimum=2,
         group="training",
     )
     paths: int = option(
-        200, "autoregressive: sample paths that make a forecast", minimum=10, maximum=2000
+        200,
+        "autoregressive: sample paths that a forecast is estimated from",
+        minimum=10,
+        maximum=2000,
     )
-    members: int = option(1, "networks trained together, averaged", minimum=1, maximum=100)
+    members: int = option(
+        1, "networks trained together, whose forecasts are averaged", minimum=1, maximum=100
+    )
     dropout: float = redefine(RecurrentOptions, "dropout", 0.1)
     epoch_windows: int = option(
-        10_000, "windows of an epoch, drawn anew where there are more", minimum=1, group="training"
+        10_000,
+        "maximum windows of an epoch; of more, a new random sample each epoch",
+        minimum=1,
+        group="training",
     )
     dev_metric: Literal["mase", "smape", "mae", "mse", "crps"] = option(
         "mase", "the dev score that chooses the best weights"
@@ -122,22 +135,22 @@ class ForecastingOptions(ModelChoice, SeriesOptions, RecurrentOptions):
     # predicting
     samples: int = option(
         0,
-        "sample paths to print beside each forecast",
+        "sample paths to print with each forecast",
         minimum=0,
         maximum=10_000,
         when_predicting=True,
     )
     level: str = option(
-        "80,95", "coverage of the intervals in percent, joined by commas", when_predicting=True
+        "80,95", "coverages of the intervals in percent, separated by commas", when_predicting=True
     )
     windows: str = option(
         "1",
-        "forecasts of each series that are scored, the last ones, or all: rolling origins",
+        "how many of the last forecasts of each series are scored, or all (rolling origins)",
         when_predicting=True,
     )
     stride: int | None = option(
         None,
-        "steps between two of them (default: 1 with --windows all, else a horizon)",
+        "steps between two of these forecasts (default: 1 with --windows all, else a horizon)",
         minimum=1,
         when_predicting=True,
     )
@@ -148,7 +161,7 @@ class ForecastingOptions(ModelChoice, SeriesOptions, RecurrentOptions):
         path="given",
     )
     conformal: bool = option(
-        True, "correct the intervals by what held-back windows showed", when_predicting=True
+        True, "correct the intervals by their coverage of held-out windows", when_predicting=True
     )
     picture: str | None = option(
         None,
@@ -197,7 +210,7 @@ class ForecastingOptions(ModelChoice, SeriesOptions, RecurrentOptions):
 
     @property
     def levels(self) -> tuple[float, ...]:
-        """The coverages asked for, in percent: "80,95" -> (80.0, 95.0)."""
+        """The coverages of --level in percent: "80,95" -> (80.0, 95.0)."""
         found = []
         for part in self.level.split(","):
             try:
@@ -218,7 +231,9 @@ class ForecastingOptions(ModelChoice, SeriesOptions, RecurrentOptions):
 
     @property
     def statistical(self) -> bool:
-        """Whether the model reads whole histories and nothing is fitted beforehand."""
+        """Whether the model is a statistical method, which needs no fitting and reads whole
+        histories.
+        """
         return self.model in STATISTICAL
 
     @classmethod

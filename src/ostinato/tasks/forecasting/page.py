@@ -1,4 +1,4 @@
-"""A page for many series: a small picture each, as SVG, in one HTML file without scripts."""
+"""A self-contained HTML page with a small SVG plot of each of many series."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from ostinato.tasks.forecasting.forecast import Forecast, shorten, write
 from ostinato.tasks.forecasting.windows import Window
 
-WIDTH, HEIGHT = 300, 110  # pixels of a picture
+WIDTH, HEIGHT = 300, 110  # pixels of a plot
 SHOWN_BEFORE = 4  # horizons of history
 
 STYLE = """
@@ -25,7 +25,7 @@ svg { width: 100%; height: auto; background: #fafafa }
 
 
 def write_page(records: Sequence[Window], forecasts: Sequence[Forecast], title: str) -> bytes:
-    """The page of all series."""
+    """The page of all series, as UTF-8."""
     figures = "\n".join(
         draw_figure(record, forecast) for record, forecast in zip(records, forecasts, strict=True)
     )
@@ -41,7 +41,7 @@ def write_page(records: Sequence[Window], forecasts: Sequence[Forecast], title: 
 
 
 def draw_figure(record: Window, forecast: Forecast) -> str:
-    """One series: its picture, its name, and the last step of the forecast in numbers."""
+    """A <figure> of one series: its plot, its name, and the values of the last step forecast."""
     horizon = len(forecast.quantiles)
     name = escape(forecast.name)
     if not horizon:

@@ -1,4 +1,4 @@
-"""Sample paths of some windows by a network: its own where it draws them, else tied by a copula."""
+"""Sample paths of windows: drawn by an autoregressive network, otherwise by a Gaussian copula."""
 
 from __future__ import annotations
 
@@ -26,17 +26,18 @@ def draw_paths(
     seed: int,
     counts: bool,
 ) -> list[np.ndarray]:
-    """Whole futures [S, H] of each window; at each step their values follow the forecast's
-    quantiles.
+    """Draws whole futures [S, H] of each window.
+
+    The values at each step follow the quantiles of the forecast.
 
     Args:
-        network: Any forecaster; an autoregressive one draws its own paths.
+        network: A forecaster; an autoregressive one draws the paths itself.
         encode: Windows -> their tensors.
         records: The windows.
-        forecasts: Theirs.
-        samples: S.
-        seed: Of the random numbers.
-        counts: Whether values are whole numbers of 0 or more.
+        forecasts: Their forecasts.
+        samples: The number S of paths.
+        seed: Seed of the random numbers.
+        counts: Whether values are counts, to which paths are rounded.
     """
     paths = []
     for number, (record, forecast) in enumerate(zip(records, forecasts, strict=True)):

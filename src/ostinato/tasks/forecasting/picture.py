@@ -1,4 +1,4 @@
-"""Pictures: history, forecast, intervals and baselines of each series; the error of each step
+"""Plots of forecasts with history, intervals and baselines, and of the error of each step
 ahead.
 """
 
@@ -23,7 +23,9 @@ BANDS = ("#8fb9de", "#c3d9ee", "#dfeaf6", "#eef4fa")  # from the narrowest inter
 def draw_forecasts(
     records: Sequence[Window], forecasts: Sequence[Forecast], season: int
 ) -> Callable[[BinaryIO], object]:
-    """A panel per series: history, forecast with its intervals, true values, two simple methods."""
+    """A function that draws one panel per series: history, forecast with intervals, true values,
+    and two simple methods.
+    """
     from matplotlib.figure import Figure
 
     columns = 1 if len(records) < 2 else 2 if len(records) < 5 else 3
@@ -89,7 +91,7 @@ def draw_panel(panel: Axes, record: Window, forecast: Forecast, season: int) -> 
 
 
 def draw_errors(by_step: Mapping[str, Sequence[float]]) -> Callable[[BinaryIO], object]:
-    """The mean absolute error and the coverage of each step ahead."""
+    """A function that draws the mean absolute error and the coverage of each step ahead."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(8, 3), layout="constrained")

@@ -1,4 +1,4 @@
-"""Forecasts of networks, corrected by what held-back windows showed, and their scores."""
+"""Forecasts of networks, corrected on held-out windows, and their metric counts."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ from ostinato.tasks.prediction import Counts
 from ostinato.tasks.predictor import Predictor, spread
 from ostinato.tasks.request import Piece, Request
 
-ROWS = 64  # windows of a batch: always as many, so that no answer depends on others
+ROWS = 64  # windows per batch, padded to this: a forecast must not depend on the others
 ROWS_OF_PATHS = 16
-SHOWN = 9  # series in a picture
-MOST_CALIBRATION = 5000  # held-back windows that the correction is measured on
+SHOWN = 9  # series in a plot
+MOST_CALIBRATION = 5000  # held-out windows that the correction is measured on
 SHOWN_ON_PAGE = 300
 
 
@@ -53,7 +53,7 @@ class ForecastingPredictor(Predictor):
 
     @cached_property
     def forecasts(self) -> NetworkForecasts:
-        """What makes forecasts of a network's quantiles."""
+        """Turns a network's quantiles into forecasts, with the task's options."""
         options = self.options
         paths = options.decoder == "autoregressive"
         return NetworkForecasts(
@@ -84,9 +84,7 @@ class ForecastingPredictor(Predictor):
         *,
         seed: int,
     ) -> list[np.ndarray]:
-        """Whole futures of some windows, [S, H] each, whose values at each step follow the
-        forecast.
-        """
+        """Draws whole futures [S, H] of each window; see `paths.draw_paths`."""
         counts = self.options.likelihood == "negative-binomial"
         encode = self.preprocessing.encoder.encode_windows
         model = require_forecaster(network)
@@ -103,7 +101,7 @@ class ForecastingPredictor(Predictor):
         return ""
 
     def calibrate(self, network: nn.Module, records: Sequence[Window]) -> None:
-        """Measures the correction of the quantiles on held-back windows, and stores it in the
+        """Measures the correction of the quantiles on held-out windows; it becomes part of the
         network's buffers.
         """
         model = require_forecaster(network)
@@ -143,8 +141,10 @@ class ForecastingPredictor(Predictor):
         return found
 
     def log_probabilities(self, network: nn.Module, records: Sequence[Window]) -> list[float]:
-        """log of the density of each window's future, all steps added up; of a series without one,
-        of its last steps given those before."""
+        """The log density of each window's future, summed over its steps.
+
+        For a window without a future, that of the last steps of the series given those before.
+        """
         horizon = int(self.options.horizon or 1)
         scored = [
             record
@@ -166,7 +166,9 @@ class ForecastingPredictor(Predictor):
     def format_lines(
         self, predictions: Iterator[Forecast], output: str | None = None
     ) -> Iterator[str]:
-        first = next(predictions, None)  # what is wrong with the input is said before the header
+        first = next(
+            predictions, None
+        )  # so that an error in the input is raised before the header is printed
         yield header(self.options.levels, self.options.samples)
         for prediction in chain([] if first is None else [first], predictions):
             if len(prediction.quantiles):
@@ -224,11 +226,11 @@ class ForecastingPredictor(Predictor):
         return {"errors.png": draw_errors(result["by_step"])}
 
     def verdict(self, result: Mapping[str, Any], baseline: Mapping[str, Any]) -> str:
-        """In words, whether the model is better than the baselines."""
+        """A sentence on whether the model is better than the baselines."""
         return "" if self.options.statistical else judge(result, baseline)
 
     def laws(self, network: nn.Module, records: Sequence[Window]) -> dict[str, float]:
-        """How many forecasts change when everything after their cut is changed."""
+        """Counts the forecasts that change with the values after their cut."""
         before = self.predict(network, records)
         after = self.predict(network, [perturb_future(record) for record in records])
         changed = sum(
@@ -240,7 +242,7 @@ class ForecastingPredictor(Predictor):
     def generate(self, network: nn.Module, request: Request) -> Iterator[Piece]:
         if request.prompt is None:
             raise InputError(
-                f"{option_name('prompt')} is needed: the file of the series whose future is drawn"
+                f"{option_name('prompt')} is needed: the file of the series to continue"
             )
         from ostinato.tasks.forecasting.reader import ForecastingReader
 
@@ -270,7 +272,7 @@ class ForecastingPredictor(Predictor):
 
 
 def require_forecaster(network: nn.Module) -> Forecaster:
-    """The network, which this task has built as a Forecaster."""
+    """Narrows the type of a network that this task has built."""
     if not isinstance(network, Forecaster):
-        raise TypeError(f"a {type(network).__name__} is no Forecaster")
+        raise TypeError(f"a {type(network).__name__} is not a Forecaster")
     return network

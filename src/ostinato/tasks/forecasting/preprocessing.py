@@ -1,4 +1,4 @@
-"""What is fitted to the training series: scales, season, calendar features and covariates."""
+"""Preprocessing of series: scales, season, calendar features and covariates."""
 
 from __future__ import annotations
 
@@ -38,25 +38,25 @@ from ostinato.tasks.forecasting.windows import (
 )
 from ostinato.tasks.preprocessing import Preprocessing
 
-MOST_EMBEDDED = 500  # series with an embedding of their own
-LINEAR_WINDOWS = 20_000  # that the linear map is fitted to
+MOST_EMBEDDED = 500  # maximum number of series that get embeddings
+LINEAR_WINDOWS = 20_000  # maximum number of windows that the linear model is fitted to
 
 
 @dataclass(frozen=True)
 class ForecastingPreprocessing(Preprocessing):
-    """What was fitted to the training series.
+    """Statistics of the training series, and the encoding of windows.
 
     Args:
-        options: With horizon, season, look-back, segment and decoder decided.
-        frequency: Of the series.
-        names: Series that have an embedding, and a scale with --scale-over series.
+        options: The options, with horizon, season, look-back, segment and decoder decided.
+        frequency: The frequency of the series.
+        names: The series with an embedding and, with --scale-over series, a scale.
         scales: Their (centre, scale), with --scale-over series.
         masked: Whether values were missing in training.
-        covariates: (mean, deviation) of each past and then each known covariate.
+        covariates: (mean, standard deviation) of each past covariate, then of each known one.
         categories: The values of each static covariate.
         calendar: The calendar features in use.
         smallest: The smallest training value, for logarithms.
-        model_tensors: Of the linear map, if that is the model.
+        model_tensors: The weights of the linear model, if that is the model.
     """
 
     options: ForecastingOptions
@@ -137,7 +137,7 @@ class ForecastingPreprocessing(Preprocessing):
 
     @cached_property
     def features(self) -> WindowFeatures:
-        """What a step of a window holds."""
+        """The features of a step of a window."""
         options = self.options
         past = len(options.covariates("past"))
         return WindowFeatures(
@@ -150,17 +150,17 @@ class ForecastingPreprocessing(Preprocessing):
         )
 
     def without_reference(self) -> ForecastingPreprocessing:
-        """The same, for windows alone: of the linear map."""
+        """A copy that encodes nothing but the window's values, for the linear model."""
         return replace(self, options=replace(self.options, reference="none"))
 
     @property
     def refers(self) -> bool:
-        """Whether a network starts from the forecast of a simple method."""
+        """Whether the network corrects the forecast of a simple method."""
         return self.options.reference != "none"
 
     @property
     def counts(self) -> bool:
-        """Whether values are counts, so that the network is told the scale."""
+        """Whether values are counts, for which the scale is a feature."""
         return self.options.likelihood == "negative-binomial"
 
     @cached_property
@@ -168,12 +168,12 @@ class ForecastingPreprocessing(Preprocessing):
         """The scale of values, from each window or from the training part of each series."""
         scales = None
         if self.options.scale_over == "series":
-            scales = dict(zip(self.names, self.scales, strict=False))  # fitting: none as yet
+            scales = dict(zip(self.names, self.scales, strict=False))  # no scales yet while fitting
         return ValueScaler(self.options.scaling, self.smallest, scales)
 
     @cached_property
     def encoder(self) -> WindowEncoder:
-        """What makes tensors of windows."""
+        """The encoder of windows."""
         options = self.options
         look_back = int(options.look_back or 1)
         return WindowEncoder(
@@ -199,7 +199,7 @@ class ForecastingPreprocessing(Preprocessing):
         return Example(torch.from_numpy(encoded.inputs), torch.from_numpy(encoded.targets))
 
     def input_labels(self, record: Window) -> Sequence[str]:
-        """The time stamps of the window; "before" where it begins before the series does."""
+        """The time stamps of the window; "before" for steps before the beginning of the series."""
         look_back = int(self.options.look_back or 1)
         start = max(0, record.cut - look_back)
         stamps = record.series.axis.stamps(start, record.cut - start)
@@ -238,7 +238,7 @@ class ForecastingPreprocessing(Preprocessing):
         return ChunkedBatches(whole, reader, options.bptt)
 
     def fit_linear(self, series: Sequence[TimeSeries]) -> dict[str, Tensor]:
-        """The linear map of the least squared error on the training windows."""
+        """Fits the linear model to the training windows by least squares."""
         windows = self.training_windows(series)
         step = max(1, len(windows) // LINEAR_WINDOWS)
         look_back = int(self.options.look_back or 1)

@@ -1,4 +1,4 @@
-"""Series from tables, as windows: whole to learn from, cut before their last steps to be scored."""
+"""Reads series from tables as windows: whole for training, cut before the horizon for scoring."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ from ostinato.tasks.forecasting.series_notices import (
 from ostinato.tasks.forecasting.windows import Window, Windows, evaluation_cuts
 from ostinato.tasks.reader import Reader
 
-DEV_SHARE = 0.2  # of a series that may be held back at its end
-DEV_WINDOWS = 64  # wanted in all, where the series are long enough
+DEV_SHARE = 0.2  # of each series, at most, that is held out at its end
+DEV_WINDOWS = 64  # dev windows in total, if the series are long enough
 MOST_DEV_SERIES = 2000
-GUESS = 12  # horizon where neither option nor model tells one
+GUESS = 12  # the horizon if neither the options nor a model define it
 
 
 class ForecastingReader(Reader):
@@ -40,7 +40,7 @@ class ForecastingReader(Reader):
 
     @property
     def columns(self) -> SeriesColumns:
-        """Which columns of a table hold what."""
+        """The columns of names, times, values and covariates in a table."""
         options = self.options
         return SeriesColumns(
             options.id_column,
@@ -54,17 +54,19 @@ class ForecastingReader(Reader):
 
     @property
     def horizon(self) -> int:
-        """The steps to forecast: those of the model or, before there is one, what was asked for."""
+        """The horizon in steps: that of the model or, before fitting, of the options."""
         return self.options.horizon or GUESS
 
     def horizon_for(self, series: Sequence[TimeSeries]) -> int:
-        """The same, or where it was not given, what the series suggest."""
+        """The horizon in steps; where it was not given, that suggested by the series."""
         if self.options.horizon is not None or not series:
             return self.horizon
         return decide_horizon(self.options, series, max(series, key=len).axis.frequency)
 
     def read_tables(self, files: Sequence[str]) -> list[TimeSeries]:
-        """The series of the files, missing values filled as the option `fill` says."""
+        """Reads the series of the files; missing values are filled according to the option
+        `fill`.
+        """
         frequency = None if self.preprocessing is None else self.preprocessing.frequency
         found = read_series(files, self.columns, frequency=frequency)
         for each in found:
@@ -99,13 +101,17 @@ class ForecastingReader(Reader):
         cuts = [
             evaluation_cuts(len(each), horizon, options.windows, options.stride) for each in series
         ]
-        if options.windows == "all" and self.preprocessing is not None:  # not before a whole window
+        if (
+            options.windows == "all" and self.preprocessing is not None
+        ):  # each cut has a whole look-back before it
             longest = int(self.preprocessing.options.look_back or 1)
             cuts = [skip_short(each, longest) for each in cuts]
         return Windows(series, cuts, horizon)
 
     def read_training(self, series: list[TimeSeries], name: str) -> Sequence[Window]:
-        """Whole series; those without two values that differ in time are left out, and named."""
+        """Whole series for training; those with fewer than two values are left out, with a
+        notice.
+        """
         kept, short = split_short(series)
         report_odd(name, short, kept)
         if not kept:
@@ -130,12 +136,16 @@ class ForecastingReader(Reader):
         self.report_statics(series)
         for each in series:
             self.check_future(each)
-            each.axis.stamps(len(each) + self.horizon - 1, 1)  # before anything is written
+            each.axis.stamps(
+                len(each) + self.horizon - 1, 1
+            )  # raises for overflowing time stamps before any output
         for each in series:
             yield Window.at(each, len(each), self.horizon)
 
     def report_statics(self, series: Sequence[TimeSeries]) -> None:
-        """Says which series have static covariates that the model has not seen, or none."""
+        """Notifies of series whose static covariates are missing or were not in the training
+        data.
+        """
         if self.preprocessing is None:
             return
         names = self.options.covariates("static")
@@ -151,7 +161,7 @@ class ForecastingReader(Reader):
                 notify(f"{at}series {odd[0].name!r}: {what}{more}; it is read as unknown")
 
     def check_future(self, series: TimeSeries) -> None:
-        """Raises InputError where a future covariate of a step to predict is missing."""
+        """Raises InputError if a future covariate of a step to predict is missing."""
         names = self.options.covariates("future")
         if not names:
             return
@@ -167,7 +177,7 @@ class ForecastingReader(Reader):
             )
 
     def join_future(self, series: list[TimeSeries], file: str) -> list[TimeSeries]:
-        """The series with the future covariates of another table."""
+        """Adds the future covariates of another table to the series."""
         names = self.options.covariates("future")
         columns = replace(self.columns, past=(), static=(), future=names, target=names[0])
         frequency = self.preprocessing.frequency
@@ -177,8 +187,9 @@ class ForecastingReader(Reader):
         return [join_known(each, by_name.get(each.name), self.horizon) for each in series]
 
     def as_record(self, value: Any) -> Window:
-        """A list or an array of values; columns, {"ds": [...], "y": [...], covariates}; a
-        TimeSeries; or a Window."""
+        """Makes a Window of a list or an array of values, of columns {"ds": [...], "y": [...],
+        covariates}, of a TimeSeries, or of a Window.
+        """
         if isinstance(value, Window):
             return value
         if isinstance(value, Mapping):
@@ -193,7 +204,7 @@ class ForecastingReader(Reader):
         return record.series.name, record.cut
 
     def hold_out(self, records: Any, *, number: int, seed: int) -> tuple[Any, Any]:
-        """The end of each series is held back, several windows of it where it is long enough."""
+        """Holds out the end of each series: several windows if it is long enough."""
         horizon = self.horizon_for([record.series for record in records])
         chosen = np.random.default_rng(seed).permutation(len(records))[:MOST_DEV_SERIES]
         wanted = max(1, -(-DEV_WINDOWS // len(chosen)))
@@ -211,14 +222,14 @@ class ForecastingReader(Reader):
             cuts.append(range(start, len(series) - horizon + 1, horizon))
         if not held:
             raise InputError(
-                f"no series is long enough to hold back its last {horizon} steps; give longer "
+                f"no series is long enough to hold out its last {horizon} steps; give longer "
                 f"ones, {option_name('dev')}, or a shorter {option_name('horizon')}"
             )
         whole = [range(len(each), len(each) + 1) for each in trained]
         return Windows(trained, whole, horizon), Windows(held, cuts, horizon)
 
     def overlap(self, records: Sequence[Window], training: Sequence[Window]) -> float:
-        """The share of the windows whose future the training data holds, too."""
+        """The share of the windows whose future is also in the training data."""
         known = {record.series.name: record for record in training}
         seen = 0
         for record in records:
@@ -232,12 +243,12 @@ class ForecastingReader(Reader):
 
 
 def static_of(series: TimeSeries, place: int) -> str:
-    """A static covariate of a series; "" where it has none."""
+    """A static covariate of a series; "" if it is missing."""
     return series.static[place] if place < len(series.static) else ""
 
 
 def skip_short(cuts: range, shortest: int) -> range:
-    """The cuts from `shortest` on; the last one where none is."""
+    """The cuts of at least `shortest`; the last cut if there are none."""
     first = next((index for index, cut in enumerate(cuts) if cut >= shortest), len(cuts) - 1)
     return cuts[first:]
 
@@ -255,13 +266,13 @@ def check_frequency(
 
 
 def join_known(series: TimeSeries, future: TimeSeries | None, horizon: int) -> TimeSeries:
-    """A series with the known covariates of `future` after its own."""
+    """Appends the known covariates of `future` to those of a series."""
     if future is None:
         return series
     known = np.full((len(series) + horizon, series.known.shape[1]), np.nan, dtype=np.float32)
     own = series.known[: len(known)]
     known[: len(own)] = own
-    # a table of covariates alone: its target is its first covariate, kept in `known` whole
+    # a table of covariates only: its first covariate was read as the target, and is in `known` too
     start = future.axis.first - series.axis.first
     for step, row in enumerate(future.known):
         if 0 <= start + step < len(known):

@@ -1,4 +1,4 @@
-"""The centre and scale of some values, by the names of the option `scaling`."""
+"""Centre and scale of values, by the methods of the option `scaling`."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ import numpy as np
 
 
 def measure_scale(how: str, values: np.ndarray) -> tuple[float, float]:
-    """(centre, scale): values are read as (value - centre) / scale.
+    """Computes (centre, scale); the network reads (value - centre) / scale.
 
     measure_scale("mean", [1, 3]) -> (0, 2);  measure_scale("standard", [1, 3]) -> (2, 1)
 
     Args:
-        how: "mean" (of the absolute values), "standard" (mean and deviation), "robust" (median and
-            quartiles), "log" (of logarithms: their mean, and their scale as it is), or "none".
-        values: Those seen before the cut; NaN are ignored.
+        how: "mean" (of the absolute values), "standard" (mean and standard deviation),
+            "robust" (median and quartiles), "log" (of logarithms: their mean, and scale 1), or
+            "none".
+        values: The values before the cut; NaN are ignored.
     """
     values = values[~np.isnan(values)]
     if how == "none" or not len(values):
@@ -30,7 +31,7 @@ def measure_scale(how: str, values: np.ndarray) -> tuple[float, float]:
 
 
 def positive(scale: float, otherwise: float) -> float:
-    """The scale, or `otherwise` where it is 0 up to rounding, or 1."""
+    """The scale, or if it is 0 up to rounding `otherwise`, or if that is 0 too, 1."""
     if scale > 1e-9 * max(1e-12, abs(otherwise)):
         return scale
     return otherwise if otherwise > 0 else 1.0

@@ -1,8 +1,8 @@
 """Sample paths: whole futures whose values at each step follow the forecast's quantiles.
 
-The steps of a path are tied by their ranks. An autoregressive network draws paths itself, and their
-ranks are taken (the Schaake shuffle, Clark et al. 2004); of other networks the ranks follow an
-autoregression, as persistent as the errors of forecasts were on held-back windows (a Gaussian
+The ranks of a path's values link its steps. An autoregressive network draws paths itself, and
+their ranks are used (the Schaake shuffle, Clark et al. 2004). For other networks the ranks follow
+an autoregression with the autocorrelation of forecast errors on held-out windows (a Gaussian
 copula).
 """
 
@@ -22,7 +22,7 @@ class Scenario:
     """One future of every series.
 
     Args:
-        sample: Its number, from 1.
+        sample: The number of the sample, from 1.
         rows: (unique_id, ds, value) of each step.
     """
 
@@ -40,13 +40,13 @@ class Scenario:
 def collect_scenario(
     forecasts: Sequence[Forecast], paths: Sequence[np.ndarray], length: int | None, sample: int
 ) -> Scenario:
-    """Path number `sample`, from 0, of all series: at most `length` steps of each.
+    """Collects path number `sample` of all series.
 
     Args:
-        forecasts: Of each series.
-        paths: Of each series [S, H].
-        length: Steps, at most the horizon; None for all.
-        sample: The number of the path.
+        forecasts: The forecast of each series.
+        paths: The paths of each series [S, H].
+        length: Maximum number of steps; None for the whole horizon.
+        sample: The number of the path, from 0.
     """
     rows = []
     for forecast, drawn in zip(forecasts, paths, strict=True):
@@ -57,13 +57,15 @@ def collect_scenario(
 
 
 def draw_scores(persistence: float, steps: int, samples: int, seed: Sequence[int]) -> np.ndarray:
-    """Normal scores of an autoregression [S, H]; sample s depends on the seed and on s alone.
+    """Draws normal scores of a first-order autoregression [S, H].
+
+    Sample s depends on the seed and on s only, not on the number of samples.
 
     Args:
         persistence: The correlation of consecutive scores.
-        steps: H.
-        samples: S.
-        seed: Of the random numbers.
+        steps: The number H of steps.
+        samples: The number S of samples.
+        seed: Seed of the random numbers.
     """
     scores = np.zeros((samples, steps))
     for sample in range(samples):
@@ -86,8 +88,10 @@ def rank_paths(paths: np.ndarray) -> np.ndarray:
 
 
 def follow_quantiles(quantiles: np.ndarray, scores: np.ndarray) -> np.ndarray:
-    """The value of each normal score [S, H]: interpolated between quantiles [H, Q], and beyond the
-    outermost as of a Gaussian."""
+    """Maps normal scores [S, H] to values with the quantiles [H, Q] of a forecast.
+
+    Values are interpolated between quantiles, and extrapolated beyond them like a Gaussian.
+    """
     if not len(quantiles):
         return np.zeros((len(scores), 0))
     steps = np.arange(len(quantiles))

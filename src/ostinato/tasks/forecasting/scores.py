@@ -1,4 +1,4 @@
-"""What the metrics count of a forecast, and where a network is no better than a baseline."""
+"""The metric counts of forecasts, and the comparison of a network with the baselines."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ POINT_METRICS = ("mase", "smape", "mae", "mse")
 
 
 def count_points(record: Window, points: np.ndarray, season: int) -> dict[str, Counts]:
-    """What the metrics of point forecasts count of one window; missing values count nothing."""
+    """The counts of one window for metrics of point forecasts; missing values are left out."""
     truth = record.future[: len(points)]
     seen = ~np.isnan(truth)
     given, true = points[: len(truth)][seen], truth[seen]
@@ -32,7 +32,7 @@ def count_points(record: Window, points: np.ndarray, season: int) -> dict[str, C
 
 
 def count_forecast(record: Window, forecast: Forecast, season: int) -> dict[str, Counts]:
-    """What every metric counts of one window."""
+    """The counts of one window for every metric."""
     truth = record.future[: len(forecast.quantiles)]
     seen = np.flatnonzero(~np.isnan(truth))
     true = truth[seen]
@@ -49,11 +49,11 @@ def count_forecast(record: Window, forecast: Forecast, season: int) -> dict[str,
 
 
 class ForecastTally:
-    """The error and coverage of each step ahead, the coverage of each interval asked for, and the
-    pinball loss of each quantile, added up window by window.
+    """Adds up, window by window, the error and coverage of each step ahead, the coverage of each
+    interval, and the pinball loss of each quantile.
 
     Args:
-        coverages: Of the intervals, in percent.
+        coverages: The coverages of the intervals, in percent.
     """
 
     def __init__(self, coverages: Sequence[float]):
@@ -62,7 +62,7 @@ class ForecastTally:
         self.inside, self.losses = np.zeros(len(coverages)), np.zeros(len(LEVELS))
 
     def add(self, records: Sequence[Window], forecasts: Sequence[Forecast]) -> None:
-        """Adds some windows with their forecasts."""
+        """Adds windows with their forecasts."""
         for record, forecast in zip(records, forecasts, strict=True):
             self.add_window(record.future, forecast)
 
@@ -96,8 +96,10 @@ class ForecastTally:
         }
 
     def calibration(self) -> dict[str, dict[str, float]]:
-        """{"coverage": {"80": 0.79, ...}, "pinball": {"0.1": 2.1, ...}}: the share of true values
-        inside each interval, and the mean pinball loss of each quantile."""
+        """The empirical coverage of each interval and the mean pinball loss of each quantile.
+
+        {"coverage": {"80": 0.79, ...}, "pinball": {"0.1": 2.1, ...}}
+        """
         number = max(1.0, float(self.counts.sum()))
         coverage = zip(self.coverages, self.inside.tolist(), strict=True)
         pinball = zip(LEVELS, self.losses.tolist(), strict=True)
@@ -107,12 +109,12 @@ class ForecastTally:
         }
 
     def result(self) -> dict[str, Any]:
-        """What an evaluation adds to the scores."""
+        """The results that an evaluation reports besides the scores."""
         return {"by_step": self.by_step(), "calibration": self.calibration()}
 
 
 def judge(result: Mapping[str, Any], baseline: Mapping[str, Any]) -> str:
-    """In words, whether the model is better than the best of the baselines, by the main metric."""
+    """A sentence on whether the model is better than the best baseline, by the main metric."""
     metric = next(
         (
             name

@@ -1,4 +1,4 @@
-"""What is said of series that are odd but can be used: by name, file and line."""
+"""Notices about unusual series, such as missing values, with name, file and line."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from ostinato.data.series.time_series import TimeSeries
 from ostinato.errors import option_name
 from ostinato.notices import notify
 
-MOST_NAMED = 3  # series that are named, each kind
+MOST_NAMED = 3  # series named in a notice
 
 
 def report_missing(files: Sequence[str], series: Sequence[TimeSeries], fill: str) -> None:
-    """Says how many values are missing, what becomes of them, and where the first one is."""
+    """Notifies of how many values are missing, how they are filled, and where the first one is."""
     counts = [int(np.isnan(each.values).sum()) for each in series]
     total = sum(counts)
     if not total:
@@ -38,7 +38,7 @@ def report_missing(files: Sequence[str], series: Sequence[TimeSeries], fill: str
 def report_covariates(
     series: Sequence[TimeSeries], past: Sequence[str], future: Sequence[str]
 ) -> None:
-    """Says which covariate is missing where a value is there; it is read as its mean."""
+    """Notifies of missing covariates, which are read as their mean."""
     for names, kind in ((past, "past"), (future, "known")):
         for column, name in enumerate(names):
             counts = [
@@ -55,17 +55,17 @@ def report_covariates(
 
 
 def split_short(series: Sequence[TimeSeries]) -> tuple[list[TimeSeries], list[TimeSeries]]:
-    """The series with two values or more, and the others."""
+    """Splits series into those with at least two values, and the others."""
     short = [each for each in series if (~np.isnan(each.values)).sum() < 2]
     left_out = set(map(id, short))
     return [each for each in series if id(each) not in left_out], short
 
 
 def report_odd(name: str, short: Sequence[TimeSeries], long: Sequence[TimeSeries]) -> None:
-    """Says which series are left out of training as too short, and which are constant.
+    """Notifies of series that are too short for training, and of constant ones.
 
     Args:
-        name: Of the files.
+        name: The names of the files.
         short: Series with fewer than two values.
         long: The others.
     """
@@ -77,12 +77,12 @@ def report_odd(name: str, short: Sequence[TimeSeries], long: Sequence[TimeSeries
 
 
 def list_series(series: Sequence[TimeSeries]) -> str:
-    """'a' (train.csv:2), 'b' (train.csv:40) and 7 others"""
+    """Names of series for a notice: "'a' (train.csv:2), 'b' (train.csv:40) and 7 others"."""
     named = ", ".join(f"{each.name!r} ({each.where})" for each in series[:MOST_NAMED])
     others = len(series) - MOST_NAMED
     return named + (f" and {others:,} {pluralise('other', others)}" if others > 0 else "")
 
 
 def is_constant(values: np.ndarray) -> bool:
-    """Whether all values that are there are the same."""
+    """Whether all values other than NaN are equal."""
     return bool(np.nanmax(values) == np.nanmin(values))

@@ -1,5 +1,5 @@
-"""Naive, seasonal naive, drift and Theta instead of a network: they read the history of each
-window.
+"""Statistical methods with the interface of a network: naive, seasonal naive, drift, Theta.
+They read the history of each window.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ FORECASTS: dict[str, Callable[[Sequence[np.ndarray], int, int], np.ndarray]] = {
     "drift": drift_forecast,
     "theta": forecast_theta,
 }
-MOST_STEPS = 1000  # of a history
+MOST_STEPS = 1000  # steps of the history that are read
 
 
 class StatisticalForecaster(Forecaster):
-    """A method of FORECASTS on windows of raw values; every quantile is the point forecast."""
+    """Applies a method of FORECASTS to unscaled windows; every quantile is the point forecast."""
 
     def __init__(self, name: str, look_back: int, horizon: int, season: int):
         super().__init__(look_back, horizon)
@@ -49,8 +49,8 @@ class StatisticalForecaster(Forecaster):
 
 
 def trim(values: np.ndarray) -> np.ndarray:
-    """The last MOST_STEPS values from the first that is there, gaps filled linearly; [0] for
-    none.
+    """The last MOST_STEPS values, without missing ones at the beginning and with gaps filled
+    linearly; [0] if all are missing.
     """
     seen = np.flatnonzero(~np.isnan(values))
     if not len(seen):
@@ -59,6 +59,6 @@ def trim(values: np.ndarray) -> np.ndarray:
 
 
 def forecast_points(name: str, records: Sequence[Window], season: int) -> np.ndarray:
-    """Point forecasts of a method for some windows of one horizon, [N, H]."""
+    """Point forecasts [N, H] of a method of FORECASTS for windows of one horizon."""
     histories = [trim(record.history[-MOST_STEPS:]) for record in records]
     return FORECASTS[name](histories, records[0].horizon, season)

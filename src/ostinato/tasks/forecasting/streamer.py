@@ -1,4 +1,4 @@
-"""A forecaster fed value by value: the forecast after each, with the past in the caller's state."""
+"""A forecaster for streams: a forecast after each new value; the caller holds the state."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from ostinato.tasks.forecasting.options import ForecastingOptions
 from ostinato.tasks.forecasting.windows import Window
 from ostinato.tasks.shared.series_state import SeriesState, SeriesStreamer, axis_after
 
-MOST_KEPT = 1000  # values, where scales or reference forecasts are of a whole history
+MOST_KEPT = 1000  # past values in the state, if the whole history matters
 
 
 class ForecastingLike(Protocol):
-    """What a streamer asks of a ForecastingPredictor."""
+    """The part of a ForecastingPredictor that a streamer uses."""
 
     options: ForecastingOptions
 
@@ -46,7 +46,7 @@ class ForecastingStreamer(SeriesStreamer):
         self.kept = max(look_back, self.season + 1, MOST_KEPT if whole else 0)
 
     def start(self) -> State:
-        # sum and number of |y[t] - y[t - lag]|, of a season and of one step
+        # sum and number of |y[t] - y[t - lag]|, for lags of a season and of one step
         return (SeriesState.empty(self.kept).tensors, torch.zeros(1, 4, dtype=torch.float64))
 
     def feed(self, item: np.ndarray, state: State) -> tuple[Forecast, State]:
@@ -67,7 +67,13 @@ class ForecastingStreamer(SeriesStreamer):
         return forecast, (values.tensors, errors)
 
     def add_errors(self, errors: Tensor, before: np.ndarray, new: np.ndarray) -> Tensor:
-        """The sums of the seasonal and the one-step errors with those of some more values."""
+        """Adds the seasonal and one-step errors of new values to the sums.
+
+        Args:
+            errors: The sums and numbers so far.
+            before: The values before the new ones.
+            new: The new values [n].
+        """
         longer = np.concatenate([before, new])
         found = errors.clone()
         for column, lag in ((0, self.season), (2, 1)):
@@ -76,13 +82,14 @@ class ForecastingStreamer(SeriesStreamer):
                 continue
             differences = np.abs(longer[start:] - longer[start - lag : len(longer) - lag])
             seen = ~np.isnan(differences)
-            for value in differences[seen].tolist():  # one by one, as a running sum adds them
+            # one by one, in the order of a running sum, so that rounding is equal
+            for value in differences[seen].tolist():
                 found[0, column] += value
             found[0, column + 1] += int(seen.sum())
         return found
 
     def seasonal_errors(self, errors: Tensor) -> dict[int, tuple[np.ndarray, np.ndarray]]:
-        """What `TimeSeries.seasonal_error` looks up: the sums up to the end."""
+        """The sums in the form that `TimeSeries.seasonal_error` reads, by lag."""
         season, seasons, step, steps = errors[0].tolist()
         return {
             self.season: (np.array([season]), np.array([seasons])),

@@ -1,4 +1,4 @@
-"""The scale of the values of a window, and the way back."""
+"""The scaling of a window's values, and its inverse."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from ostinato.tasks.forecasting.windows import Window
 
 @dataclass(frozen=True)
 class ValueScaler:
-    """How the values of a series become inputs: (transform(value) - centre) / scale.
+    """Scales the values of a series: (transform(value) - centre) / scale.
 
     Args:
-        method: As of `measure_scale`; "log" takes logarithms first.
+        method: A method of `measure_scale`; "log" takes logarithms first.
         smallest: The smallest training value, for logarithms.
-        of_series: (centre, scale) of each training series by its name, where the scale is taken
-            from whole series; None: from each window.
+        of_series: Series name -> (centre, scale), if these are computed from whole training series;
+            None: they are computed from each window.
     """
 
     method: str
@@ -27,11 +27,11 @@ class ValueScaler:
     of_series: Mapping[str, tuple[float, float]] | None = None
 
     def transform(self, values: np.ndarray) -> np.ndarray:
-        """Values before they are scaled: themselves or their logarithms."""
+        """The values, or their logarithms with method "log"."""
         if self.method != "log":
             return values
         shifted = values + (self.smallest <= 0)
-        # what was above 0 in training may not be so later
+        # values that were positive in training may be 0 or negative later
         return np.log(np.maximum(shifted, 1e-6))
 
     def inverse(self, values: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Random windows of the training series in batches, whole or in chunks for truncated BPTT."""
+"""Batches of random training windows, whole or in chunks for truncated BPTT."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from ostinato.data.batching.batch import Batch
 from ostinato.models.step_reader import StepReader
 from ostinato.tasks.forecasting.windows import EncodedWindow, Window, Windows, stack_windows
 
-PREPARED = 400_000  # steps ahead whose reference forecasts are made at a time
+PREPARED = 400_000  # steps whose reference forecasts are computed at a time
 
 Encode = Callable[[Sequence[Window]], Sequence[EncodedWindow]]
 
 
 class WindowBatches:
-    """Random windows of the training series, encoded when they are needed.
+    """Batches of random training windows, encoded on demand.
 
     Args:
         windows: The windows of the training series.
-        encode: Windows -> their tensors; quicker for several windows in one call.
-        batch_size: Windows of a batch.
-        most: Windows of an epoch, drawn anew where there are more.
-        seed: What an epoch holds follows from it and from the epoch's number.
+        encode: Windows -> their tensors; faster for several windows in one call.
+        batch_size: Windows per batch.
+        most: Maximum windows of an epoch; of more, each epoch takes a new random sample.
+        seed: Seed of the samples; an epoch depends on it and on the epoch's number only.
         together: Windows that are encoded in one call.
     """
 
@@ -45,7 +45,7 @@ class WindowBatches:
         return -(-self.most // self.batch_size)
 
     def epoch(self, number: int, *, start: int = 0) -> Iterator[Batch]:
-        """The batches of an epoch, from number `start` on."""
+        """Yields the batches of an epoch, from number `start` on."""
         random = np.random.default_rng([self.seed, number])
         total = len(self.windows)
         chosen = (
@@ -61,12 +61,12 @@ class WindowBatches:
 
 
 class ChunkedBatches:
-    """The same windows in chunks of some steps, each of which continues the previous one.
+    """Batches of windows in chunks of a number of steps; each chunk continues the previous one.
 
     Args:
-        batches: Of whole windows.
-        reader: How the network reads them.
-        steps: Of a chunk.
+        batches: The batches of whole windows.
+        reader: Prepares the steps that the network reads.
+        steps: Steps of a chunk.
     """
 
     def __init__(self, batches: WindowBatches, reader: StepReader, steps: int):
@@ -77,7 +77,7 @@ class ChunkedBatches:
         return len(self.batches) * self.chunks
 
     def epoch(self, number: int, *, start: int = 0) -> Iterator[Batch]:
-        """The batches of an epoch, from number `start` on."""
+        """Yields the batches of an epoch, from number `start` on."""
         whole, skipped = divmod(start, self.chunks)
         for batch in self.batches.epoch(number, start=whole):
             for index, chunk in enumerate(self.reader.split_window(batch, self.steps)):

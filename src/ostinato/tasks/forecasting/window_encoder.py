@@ -1,4 +1,4 @@
-"""Windows as a network reads them: scaled, with covariates, and relative to their last value."""
+"""Encodes windows for a network: scaled, with covariates, and relative to their last value."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from ostinato.tasks.forecasting.statistical import forecast_points
 from ostinato.tasks.forecasting.value_scaler import ValueScaler
 from ostinato.tasks.forecasting.windows import EncodedWindow, Window
 
-FAR = 3.0  # scaled units, or a factor of 20, that a reference forecast may lie beyond its history
+FAR = 3.0  # how far a reference forecast may leave its history, in scaled units
 
 
 @dataclass(frozen=True)
 class WindowEncoder:
-    """Windows -> inputs [L + H, D] and targets [H].
+    """Encodes windows as inputs [L + H, D] and targets [H].
 
     Args:
-        look_back: L.
-        horizon: H.
-        season: Of the reference forecast.
-        scaler: Of the values.
-        covariates: Writes all features but the value itself.
+        look_back: The look-back L in steps.
+        horizon: The horizon H in steps.
+        season: The season of the reference forecast.
+        scaler: The scaler of the values.
+        covariates: Encodes all features other than the value itself.
         anchor: Whether the last value is subtracted from the window.
-        reference: The simple method whose forecast is read, too, or "none".
-        tell_scale: Whether the logarithm of the scale is a feature, as for counts.
+        reference: The simple method whose forecast is a feature, or "none".
+        tell_scale: Whether the logarithm of the scale is a feature, for counts.
     """
 
     look_back: int
@@ -40,15 +40,16 @@ class WindowEncoder:
     tell_scale: bool = False
 
     def encode_windows(self, records: Sequence[Window]) -> list[EncodedWindow]:
-        """Several windows; their reference forecasts are computed in one call."""
+        """Encodes several windows; their reference forecasts are computed in one call."""
         if self.reference == "none":
             return [self.encode_window(record) for record in records]
         references = forecast_points(self.reference, records, self.season)
         return [self.encode_window(*pair) for pair in zip(records, references, strict=True)]
 
     def encode_window(self, record: Window, reference: np.ndarray | None = None) -> EncodedWindow:
-        """One window. Of what comes after the cut the inputs hold known covariates only; the
-        targets are the values after it.
+        """Encodes one window.
+
+        After the cut the inputs hold known covariates only; the values are the targets.
 
         Args:
             record: The window.
@@ -72,7 +73,7 @@ class WindowEncoder:
             if reference is None:
                 [reference] = forecast_points(self.reference, [record], self.season)
             coming = (self.scaler.transform(reference[:horizon]) - centre) / scale - anchor
-            # a logarithm of next to nothing is far from all that the network has seen
+            # the logarithm of a value near 0 is far from all that the network has seen
             low, high = (past[:, 0].min() - FAR, past[:, 0].max() + FAR)
             inputs[look_back:, 2 + features.past] = coming.clip(low, high)
         if self.tell_scale:

@@ -1,4 +1,4 @@
-"""Windows: a series with a cut, its history before it and its future after it, as views."""
+"""Windows: a series with a cut between its history and its future, as views."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from ostinato.data.series.time_series import TimeSeries
 
 
 class Window(NamedTuple):
-    """A forecast's past and, where it is known, its future.
+    """The history of a forecast and, where it is known, its future.
 
     Attributes:
         history: The values before the cut [T], a view.
-        series: The series, which may go on after the cut.
-        cut: How many of its steps are before the cut.
-        horizon: How many steps after it are to be forecast.
+        series: The series, which may continue after the cut.
+        cut: Number of its steps before the cut.
+        horizon: Number of steps to forecast.
     """
 
     history: np.ndarray
@@ -41,11 +41,11 @@ class Window(NamedTuple):
 
 
 class Windows(Sequence[Window]):
-    """The windows of some series, made when they are asked for.
+    """The windows of some series, created on demand.
 
     Args:
         series: The series.
-        cuts: For each series its cuts.
+        cuts: The cuts of each series.
         horizon: Steps to forecast.
     """
 
@@ -94,7 +94,7 @@ def evaluation_cuts(length: int, horizon: int, windows: str, stride: int | None)
 
 
 def training_cuts(length: int, horizon: int, season: int) -> range:
-    """The cuts of the windows to learn from: a season before each, where the series is long
+    """The cuts of the training windows, each after at least a season if the series is long
     enough.
     """
     first = max(1, min(season, length - horizon, length // 2))
@@ -102,12 +102,12 @@ def training_cuts(length: int, horizon: int, season: int) -> range:
 
 
 class EncodedWindow(NamedTuple):
-    """A window as a network reads it, and the way back: value = forecast * scale + shift.
+    """An encoded window, with the inverse of its scaling: value = forecast * scale + shift.
 
     Attributes:
-        inputs: [L + H, D]
-        targets: [H], NaN where there is none.
-        shift, scale: Of the inverse.
+        inputs: The features [L + H, D].
+        targets: The scaled values to forecast [H], NaN where unknown.
+        shift, scale: The parameters of the inverse.
     """
 
     inputs: np.ndarray
@@ -117,9 +117,9 @@ class EncodedWindow(NamedTuple):
 
 
 def stack_windows(encoded: Sequence[EncodedWindow], *, rows: int | None = None) -> Batch:
-    """Encoded windows as a batch, padded with rows of zeros to `rows` rows.
+    """Stacks encoded windows as a batch, padded with rows of zeros to `rows` rows.
 
-    Batches of one shape give the same bits for a window whatever else is in them.
+    In batches of equal shape a window gets the same bits whatever the other rows are.
     """
     inputs = torch.from_numpy(np.stack([each.inputs for each in encoded]))
     targets: Tensor = torch.from_numpy(np.stack([each.targets for each in encoded]))
@@ -131,7 +131,7 @@ def stack_windows(encoded: Sequence[EncodedWindow], *, rows: int | None = None) 
 
 
 def perturb_future(record: Window) -> Window:
-    """The window with every value, past covariate and missing mark after its cut changed."""
+    """Changes every value, past covariate and missing mark after the cut of a window."""
     series, cut = record.series, record.cut
     random = np.random.default_rng(0)
     values, past = series.values.copy(), series.past.copy()
@@ -143,7 +143,7 @@ def perturb_future(record: Window) -> Window:
 
 
 def choose_shown(records: Sequence[Window], most: int) -> list[int]:
-    """The indices of the windows to draw: the last one of each series, evenly spaced."""
+    """The indices of at most `most` windows to draw: the last of evenly spaced series."""
     if isinstance(records, Windows):
         last = (records.ends - 1).tolist()
     else:

@@ -1,4 +1,4 @@
-"""Sequences as sparse feature vectors for logistic regression: k-mers, or bases at positions."""
+"""Sparse feature vectors of sequences for logistic regression: k-mers, or bases at positions."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class KmerFeatures:
 
 @dataclass(frozen=True)
 class PositionFeatures:
-    """Which base is at each position: the features of a position weight matrix."""
+    """The base at each position, one-hot: the features of a position weight matrix."""
 
     options: GenomeOptions
     bag: BagOfWords
@@ -58,7 +58,9 @@ BagFeatures = KmerFeatures | PositionFeatures
 
 
 def encode_letters(options: GenomeOptions, bases: str) -> np.ndarray:
-    """Letters 0 to 3, -1 for any other; of both strands, with a -1 between, if these are alike."""
+    """The bases as ids 0 to 3, -1 for any other letter; with --reverse-complement those of both
+    strands, separated by -1.
+    """
     ids = nucleotides.encode(cut_to_middle(bases, options.maximum_length))
     if options.reverse_complement:
         other = nucleotides.reverse_complement_ids(ids)
@@ -74,7 +76,7 @@ def positioned_bases(options: GenomeOptions, bases: str) -> list[str]:
 
 
 def fit_features(options: GenomeOptions, sequences: Iterable[str]) -> BagFeatures | None:
-    """The features of k-mers and weight-matrix; None for other models."""
+    """Fits the features of --model k-mers or weight-matrix; None for other models."""
     if options.model not in ("k-mers", "weight-matrix"):
         return None
     if not bag_of_words.available():
@@ -87,7 +89,7 @@ def fit_features(options: GenomeOptions, sequences: Iterable[str]) -> BagFeature
 
 
 def restore_features(options: GenomeOptions, content: dict[str, Any] | None) -> BagFeatures | None:
-    """The features whose `bag.to_dict()` this is."""
+    """Restores the features from their `bag.to_dict()`."""
     if content is None:
         return None
     if options.model == "k-mers":

@@ -1,4 +1,4 @@
-"""The labels of a sequence's bases, as segments, from its windows."""
+"""Labels the bases of sequences window by window, and joins the labels into segments."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from ostinato.tasks.genome.segmentation import BlockCounter, Region, SegmentColl
 from ostinato.tasks.genome.windows import BASES_PER_BATCH, Window, WindowLabeller, split_windows
 from ostinato.tasks.prediction import Prediction
 
-WINDOWS_PER_REGION = 1000  # the answer to a longer sequence is given in regions
-MOST_BLOCKS = 500  # of a sequence; intervals are resampled from blocks
+WINDOWS_PER_REGION = 1000  # a longer sequence gets several predictions, one per region
+MOST_BLOCKS = 500  # per sequence; confidence intervals resample blocks
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class BaseLabeller:
     Args:
         network: A segmenter.
         options: The task's options.
-        preprocessing: What was fitted.
+        preprocessing: The task's preprocessing.
         both_strands: Whether the probabilities of both strands are averaged.
     """
 
@@ -68,11 +68,11 @@ class BaseLabeller:
 
     @property
     def margin(self) -> int:
-        """Bases of context on either side of a window; none where the state is carried."""
+        """Bases of context on either side of a window; 0 if the hidden state is carried."""
         return 0 if self.preprocessing.carries_state else self.options.margin
 
     def split(self, sequence: DnaSequence) -> Iterator[Window]:
-        """The windows of a sequence, with its true labels if these are known."""
+        """Splits a sequence into windows, with its true labels if these are known."""
         size, truth = self.options.window, None
         if sequence.segments is not None:
             truth = self.preprocessing.base_label_ids(sequence)
@@ -86,7 +86,7 @@ class BaseLabeller:
         )
 
     def split_stream(self, sequence: StreamedSequence) -> Iterator[Window]:
-        """The windows of a sequence as its pieces are read."""
+        """Splits a sequence into windows while its pieces are read."""
         return split_windows(sequence.name, sequence.pieces, self.options.window, self.margin)
 
     @property
@@ -99,7 +99,7 @@ class BaseLabeller:
         )
 
     def new_collector(self) -> SegmentCollector:
-        """What joins the labelled windows of one sequence."""
+        """A collector that joins the labelled windows of one sequence."""
         fitted, options = self.preprocessing, self.options
         return SegmentCollector(
             fitted.labels.tokens,
@@ -115,12 +115,13 @@ class BaseLabeller:
         bases_per_batch: int = BASES_PER_BATCH,
         in_regions: bool = False,
     ) -> Iterator[LabelledBases]:
-        """The answer to each sequence.
+        """Labels sequences, given as windows.
 
         Args:
-            windows: Of the sequences, one after the other.
+            windows: The windows of the sequences, one sequence after the other.
             bases_per_batch: Size of a batch of windows.
-            in_regions: Whether a long sequence gets several answers, so that memory stays constant.
+            in_regions: Whether a long sequence gets several predictions, so that memory stays
+                constant.
         """
         collector, number = self.new_collector(), 0
         for answer in self.window_labeller.label(windows, bases_per_batch=bases_per_batch):

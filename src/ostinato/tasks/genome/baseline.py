@@ -1,4 +1,4 @@
-"""The baseline of DNA labelling: the best closed-form model on a tenth of the training data."""
+"""The baseline of DNA labelling: the closed-form model that is best on held-out training data."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ DISPLAY_NAMES = {
     "weight-matrix": "position weights",
     "hmm": "hidden Markov model",
 }
-ENOUGH_RECORDS = 3000  # to choose a baseline by; of more, every n-th is used
+ENOUGH_RECORDS = 3000  # a subsample of about this size chooses the baseline
 EVERY = 10  # one in ten of these is held out to choose the baseline
 
 
@@ -45,7 +45,7 @@ class GenomeBaseline(ClosedFormBaseline):
 
 
 def fit_baseline(task: Task, records: Sequence[DnaSequence]) -> GenomeBaseline:
-    """The best of the closed-form models that suit the records."""
+    """Fits the best of the closed-form models that suit the records."""
     if not task.preprocessing.per_base and not bag_of_words.available():
         notify(
             "baseline: the most frequent label; pip install 'ostinato[genome]' for a bag of k-mers"
@@ -55,7 +55,7 @@ def fit_baseline(task: Task, records: Sequence[DnaSequence]) -> GenomeBaseline:
 
 
 def choose_model(task: Task, records: Sequence[DnaSequence]) -> str:
-    """The model that scores best on held-out records; without enough of these, the default."""
+    """Chooses the model that scores best on held-out records; the default if there are too few."""
     per_base = task.preprocessing.per_base
     models = suitable_models(records, per_base=per_base)
     if len(models) == 1 or len(records) < (1 if per_base else 2 * EVERY):

@@ -1,4 +1,4 @@
-"""DNA in the colours of its labels: on a terminal, or as a web page."""
+"""DNA coloured by its labels, for a terminal or as a web page."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class LabelledText(NamedTuple):
     Args:
         heading: The sequence's name, and its label if it has one.
         start: Position of the first base, counted from 0.
-        runs: The bases.
+        runs: The bases, as runs of one label.
     """
 
     heading: str
@@ -47,7 +47,7 @@ class LabelledText(NamedTuple):
 def highlight_terminal(
     texts: Iterable[LabelledText], labels: Sequence[str], background: str | None
 ) -> Iterator[str]:
-    """The lines of a terminal: a legend, then each sequence in lines of 60 coloured bases."""
+    """Lines for a terminal: a legend, then each sequence in lines of 60 coloured bases."""
     colours = {
         label: f"\x1b[{TERMINAL_COLOURS[id % len(TERMINAL_COLOURS)]}m"
         for id, label in enumerate(labels)
@@ -68,7 +68,7 @@ def colour_text(text: str, colour: str | None) -> str:
 def highlight_page(
     texts: Iterable[LabelledText], labels: Sequence[str], background: str | None
 ) -> Iterator[str]:
-    """The lines of a self-contained HTML page; labels are shown under the mouse pointer."""
+    """The lines of a self-contained HTML page; a label appears when the mouse is over its bases."""
     names = {label: f"l{id}" for id, label in enumerate(labels)}
     rules = "".join(
         f".{names[label]}{{color:{PAGE_COLOURS[id % len(PAGE_COLOURS)]};font-weight:bold}}"
@@ -96,7 +96,7 @@ def format_span(run: Run, names: dict[str, str]) -> str:
 
 
 def split_rows(text: LabelledText) -> Iterator[tuple[int, list[Run]]]:
-    """The lines of a sequence: (position of the first base, runs of 60 bases in all)."""
+    """Splits a sequence into lines of 60 bases: (position of the first base, runs)."""
     position, row, free = text.start, [], WIDTH
     for bases, label in text.runs:
         first = 0

@@ -11,12 +11,12 @@ from ostinato.data.dna.sequences import DnaSequence
 from ostinato.tasks.shared.class_scores import natural_key, natural_order
 
 BACKGROUND = "background"  # the label of bases outside all segments
-# labels that mean the background in files that label every base
+# names of the background in files that label every base
 BACKGROUND_NAMES = (BACKGROUND, ".", "-", "_", "0", "O")
 
 
 def collect_labels(records: Sequence[DnaSequence]) -> list[str]:
-    """All labels in natural order (1, 2, 10); of bases, the background first."""
+    """All labels in natural order (1, 2, 10), for labels of bases with the background first."""
     if records[0].segments is None:
         return natural_order({record.label for record in records})
     names = {segment.label for record in records for segment in record.segments or ()}
@@ -38,7 +38,7 @@ def labels_of(record: DnaSequence) -> list[str]:
 
 
 def weigh_labels(kind: str, records: Sequence[DnaSequence], names: Sequence[str]) -> list[float]:
-    """The weight of each label in the loss, 1 in the mean over all sequences or bases.
+    """The weight of each label in the loss; the mean weight over all sequences or bases is 1.
 
     Args:
         kind: "balanced", the inverse frequency; "root", its square root; "none", equal weights.

@@ -1,4 +1,4 @@
-"""The networks that label DNA, sequences or bases: recurrent, convolutional, and the baselines."""
+"""The networks that label DNA sequences or bases: recurrent, convolutional, and the baselines."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SEGMENTERS = (Segmenter, HmmSegmenter, LabelFrequencies)  # the networks that la
 
 
 def build_network(options: GenomeOptions, preprocessing: GenomePreprocessing) -> nn.Module:
-    """A fresh network."""
+    """Builds a network with initial weights."""
     labels = len(preprocessing.labels)
     if preprocessing.features is not None:
         return LinearClassifier(len(preprocessing.features.bag), labels)
@@ -42,12 +42,12 @@ def build_network(options: GenomeOptions, preprocessing: GenomePreprocessing) ->
 
 
 def build_segmenter(options: GenomeOptions, one_hot: np.ndarray, weights: Tensor) -> Segmenter:
-    """The network that labels bases.
+    """Builds a network that labels bases.
 
     Args:
         options: The task's options.
-        one_hot: The vector of each id [32, D].
-        weights: Of the labels in the loss [K].
+        one_hot: The input vector of each base id [32, D].
+        weights: The weight of each label in the loss [K].
     """
     embedding, size = OneHot(torch.from_numpy(one_hot)), one_hot.shape[1]
     motifs: Motifs | None = None
@@ -55,7 +55,7 @@ def build_segmenter(options: GenomeOptions, one_hot: np.ndarray, weights: Tensor
         body: nn.Module = DilatedConvolution(size, options.filters)
     else:
         if options.motifs:
-            causal = not options.bidirectional  # such a network carries its state
+            causal = not options.bidirectional  # because the state is carried between windows
             motifs = Motifs(size, options.motifs, options.motif_width, causal=causal)
         body = Recurrent(
             options.cell_type,
@@ -75,7 +75,7 @@ def build_segmenter(options: GenomeOptions, one_hot: np.ndarray, weights: Tensor
 
 
 def build_classifier(options: GenomeOptions, one_hot: np.ndarray, weights: Tensor) -> Classifier:
-    """The network that labels whole sequences; arguments as of `build_segmenter`."""
+    """Builds a network that labels whole sequences; for the arguments see `build_segmenter`."""
     body = build_body(options, one_hot.shape[1])
     head = SoftmaxHead(body.output_size, len(weights), weights=weights)
     embedding = OneHot(torch.from_numpy(one_hot))
@@ -83,7 +83,7 @@ def build_classifier(options: GenomeOptions, one_hot: np.ndarray, weights: Tenso
 
 
 def build_body(options: GenomeOptions, size: int) -> Any:
-    """The network from inputs [B, T, size] to one vector [B, output_size]."""
+    """Builds the network from inputs [B, T, size] to one vector per sequence [B, output_size]."""
     # pooling and fixed_length are never None here: they are decided by fit
     if options.model == "convolution":
         return Convolution(size, filters=options.filters, widths=FILTER_WIDTHS)
@@ -107,13 +107,13 @@ def build_body(options: GenomeOptions, size: int) -> Any:
 
 
 def initialise(network: Any, options: GenomeOptions, preprocessing: GenomePreprocessing) -> None:
-    """The parameters of a closed-form model."""
+    """Sets the parameters of a closed-form model."""
     if options.closed_form:
         network.put(*preprocessing.coefficients)
 
 
 def combine(networks: list[nn.Module]) -> nn.Module:
-    """Several networks as an ensemble."""
+    """Makes an ensemble of several networks."""
     if isinstance(networks[0], SEGMENTERS):
         return SegmenterEnsemble(networks)
     return ClassifierEnsemble(networks)

@@ -29,10 +29,12 @@ class GenomeOptions(ModelChoice, JointOptions, BidirectionalOptions):
         None, "the column of the label (default: label, class, tag)", or_number=True
     )
     one_label: bool = option(
-        False, "BED: all segments are of one class, 'segment'; their names are no labels"
+        False, "BED: ignore the names of segments; all are of one class, 'segment'"
     )
     masked: Literal["ignore", "flag", "unknown"] = option(
-        "ignore", "lower case (masked repeats): read as upper case, with a flag, or as N"
+        "ignore",
+        "lower-case bases (masked repeats): ignore: as upper case; flag: with an extra "
+        "input; unknown: as N",
     )
     reverse_complement: bool = option(
         False, "while training, half of the sequences are replaced by their reverse complement"
@@ -42,11 +44,11 @@ class GenomeOptions(ModelChoice, JointOptions, BidirectionalOptions):
         "of two labels, the positive class of auroc and auprc (default: the last in the alphabet)",
     )
     maximum_length: int = option(
-        20_000, "of longer sequences with one label, the middle is read", minimum=1
+        20_000, "labels of sequences: of longer ones only the middle is read", minimum=1
     )
     window: int = option(
         1000,
-        "labels of bases: bases that are labelled at a time; gradients reach back as far",
+        "labels of bases: bases per window, the steps of truncated backpropagation",
         minimum=10,
     )
     margin: int = option(
@@ -68,7 +70,8 @@ class GenomeOptions(ModelChoice, JointOptions, BidirectionalOptions):
     hidden_size: int = redefine(BidirectionalOptions, "hidden_size", 128)
     bidirectional: bool = option(
         True,
-        "read in both directions; labels of bases: without it, windows carry the hidden state on",
+        "read in both directions; without it, labels of bases carry the hidden state between "
+        "windows",
     )
     motifs: int = option(
         64, "convolutional filters (motif detectors) before the recurrence; 0: none", minimum=0
@@ -76,13 +79,13 @@ class GenomeOptions(ModelChoice, JointOptions, BidirectionalOptions):
     motif_width: int = option(11, "width of these filters in bases", minimum=1, maximum=1000)
     motif_pool: int = option(
         1,
-        "label of a sequence: max-pooling of their outputs over this many steps",
+        "labels of sequences: max-pooling of their outputs over this many steps",
         minimum=1,
     )
     pooling: Annotated[str, OneOf(*POOLINGS)] | None = option(
         None,
-        "label of a sequence: how the hidden states of all steps are combined into one vector "
-        "(default: middle for sequences of one length, else max)",
+        "labels of sequences: how the hidden states of all steps are combined into one vector "
+        "(default: middle if all sequences have the same length, else max)",
     )
     dropout: float = option(
         0.3, "on the inputs, between layers and before the output", minimum=0, maximum=0.99
@@ -120,11 +123,11 @@ class GenomeOptions(ModelChoice, JointOptions, BidirectionalOptions):
         1, "labels of bases: shorter segments are left out", minimum=1, when_predicting=True
     )
     with_background: bool = option(
-        False, "labels of bases: show the segments of the background, too", when_predicting=True
+        False, "labels of bases: also show the segments of the background", when_predicting=True
     )
     highlight: bool = option(
         False,
-        "show the sequence in the colours of its labels, for a terminal, instead of BED",
+        "print the sequence coloured by its labels, for a terminal, instead of BED",
         when_predicting=True,
     )
 
@@ -134,6 +137,6 @@ class GenomeOptions(ModelChoice, JointOptions, BidirectionalOptions):
         super().__post_init__()
         if self.motifs and self.motif_width % 2 == 0 and self.model == "recurrent":
             raise InputError(
-                f"{option_name('motif_width')} must be odd, as many bases on either side; got "
+                f"{option_name('motif_width')} must be odd, for as many bases on either side; got "
                 f"{self.motif_width}"
             )

@@ -1,4 +1,4 @@
-"""The label of a sequence, or the segments of its bases, and what the metrics count of them."""
+"""Predicted labels of sequences, or segments of their bases, and their metric counts."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from ostinato.tasks.shared.label_counts import (
     notify_unseen,
 )
 
-SEQUENCE_BASES_PER_BATCH = 1 << 15  # when whole sequences are labelled, padding included
+SEQUENCE_BASES_PER_BATCH = 1 << 15  # for labels of sequences, padding included
 SEQUENCES_AHEAD = 256  # sequences that are read before they are labelled
 
 
@@ -125,7 +125,7 @@ class GenomePredictor(Predictor):
     def stream(
         self, network: nn.Module, inputs: Iterator[StreamedSequence], *, ahead: int = 1
     ) -> Iterator[LabelledSequence | LabelledBases]:
-        """As `predict` while sequences are read; the bases of a long one in several answers."""
+        """Predicts while sequences are read; the bases of a long one in several predictions."""
         if not self.preprocessing.per_base:
             # the pieces of a sequence are joined before the next one is read
             sequences = map(join_pieces, inputs)
@@ -138,7 +138,7 @@ class GenomePredictor(Predictor):
             in_regions=True,
         )
 
-    # one label a sequence
+    # labels of sequences
 
     def probabilities(self, network: nn.Module, sequences: Sequence[DnaSequence]) -> np.ndarray:
         """The probability of each label for each sequence, [N, K]."""
@@ -157,7 +157,7 @@ class GenomePredictor(Predictor):
         return label_log_probabilities(rows, [[record.label] for record in records], names)
 
     def own_rows(self, network: nn.Module, sequences: Sequence[DnaSequence]) -> list[np.ndarray]:
-        """The probability of each label [1, K] for each sequence, of a network by itself."""
+        """The network's own probability of each label [1, K] for each sequence."""
         both = list(sequences)
         averages = self.averages_strands
         if averages:  # the other strands follow, in the same order
@@ -175,13 +175,13 @@ class GenomePredictor(Predictor):
         return [self.choose(*each) for each in zip(rows, sequences, strict=True)]
 
     def choose(self, row: np.ndarray, sequence: DnaSequence | None = None) -> LabelledSequence:
-        """The most probable label, by the probability of each [K]."""
+        """Chooses the most probable label, given the probability of each [K]."""
         names = self.preprocessing.labels.tokens
         name, bases = ("sequence", "") if sequence is None else (sequence.name, sequence.bases)
         shares = dict(zip(names, row.tolist(), strict=True))
         return LabelledSequence(name, bases, names[int(row.argmax())], shares)
 
-    # a label a base
+    # labels of bases
 
     def base_labeller(self, network: nn.Module) -> BaseLabeller:
         return BaseLabeller(network, self.options, self.preprocessing, self.averages_strands)
@@ -192,14 +192,14 @@ class GenomePredictor(Predictor):
         labeller = self.base_labeller(network)
         return list(labeller.label(chain.from_iterable(map(labeller.split, sequences))))
 
-    # what is made of the answers
+    # output and metrics
 
     def format_lines(
         self,
         predictions: Iterator[LabelledSequence | LabelledBases],
         output: str | None = None,
     ) -> Iterator[str]:
-        """BED; or coloured sequences, with --highlight or for a file whose name ends in .html."""
+        """BED lines; or coloured sequences, with --highlight or for a file named .html."""
         labels, background = self.preprocessing.labels.tokens, self.preprocessing.background
         texts = (prediction.labelled_text for prediction in predictions)  # read only when coloured
         if Path(output or "").suffix.lower() in (".html", ".htm"):
@@ -224,7 +224,7 @@ class GenomePredictor(Predictor):
         records: Sequence[DnaSequence],
         predictions: Sequence[LabelledSequence | LabelledBases],
     ) -> dict[str, list[Counts]]:
-        """What the metrics count of each sequence, or of each block of bases."""
+        """The metric counts of each sequence, or of each block of bases."""
         if self.preprocessing.per_base:
             regions = [each.region for each in predictions if isinstance(each, LabelledBases)]
             return {
@@ -261,16 +261,18 @@ class GenomePredictor(Predictor):
         return self.count_answers(records, self.predict(network, records))[metric]
 
     def log_probabilities(self, network: nn.Module, records: Sequence[DnaSequence]) -> list[float]:
-        """log P of each sequence's label, or of its bases' labels; -inf for an unknown label."""
+        """log P of each sequence's label, or of the labels of its bases; -inf for an unknown
+        label.
+        """
         if self.preprocessing.per_base:
             missing = next((record for record in records if record.segments is None), None)
             if missing is not None:
-                raise InputError(f"{missing.where}: no labels whose probability could be told")
+                raise InputError(f"{missing.where}: no labels to compute the probability of")
             answers = self.label_bases(network, records)
             return [answer.region.log_probability for answer in answers]
         missing = next((record for record in records if not record.label), None)
         if missing is not None:
-            raise InputError(f"{missing.where}: no label whose probability could be told")
+            raise InputError(f"{missing.where}: no label to compute the probability of")
         return [
             log_probability(answer.probabilities, [record.label], several=False)
             for record, answer in zip(records, self.label_sequences(network, records), strict=True)
@@ -305,7 +307,7 @@ class GenomePredictor(Predictor):
 
 
 def join_pieces(record: DnaSequence | StreamedSequence) -> DnaSequence:
-    """A sequence that is read in pieces, as a whole."""
+    """Reads all pieces of a streamed sequence."""
     if isinstance(record, DnaSequence):
         return record
     return DnaSequence("".join(record.pieces), name=record.name, where=record.where)

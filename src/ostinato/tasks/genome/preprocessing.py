@@ -1,4 +1,4 @@
-"""The labels, the features of closed-form models, and DNA sequences as examples."""
+"""Preprocessing of DNA: the vocabulary of labels, and sequences as examples."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ from ostinato.tasks.preprocessing import Preprocessing
 from ostinato.tasks.shared.label_counts import encode_labels
 from ostinato.tasks.unsuitable import Unsuitable
 
-ONLY_SEQUENCES = ("k-mers", "weight-matrix", "feedforward")  # models of one label a sequence
-ONLY_BASES = ("hmm",)  # models of a label a base
+ONLY_SEQUENCES = ("k-mers", "weight-matrix", "feedforward")  # for labels of sequences only
+ONLY_BASES = ("hmm",)  # for labels of bases only
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class GenomePreprocessing(Preprocessing):
         names = collect_labels(records)
         if len(names) < 2:
             raise InputError(
-                f"only the label {names[0]!r} is left to learn from once a dev set is held back; "
+                f"only the label {names[0]!r} is left to learn from once a dev set is held out; "
                 f"give {option_name('dev')}, or more examples"
             )
         if options.positive is not None and options.positive not in names:
@@ -85,7 +85,9 @@ class GenomePreprocessing(Preprocessing):
         return options, fitted
 
     def solve(self, records: Sequence[DnaSequence]) -> tuple[np.ndarray, ...]:
-        """The parameters of a closed-form model: counts, shares, or scikit-learn's coefficients."""
+        """Fits a closed-form model; returns its counts, frequencies, or scikit-learn's
+        coefficients.
+        """
         options, labels = self.options, len(self.labels)
         if options.model == "hmm":
             letters = nucleotides.letter_table(options.masked)
@@ -144,20 +146,23 @@ class GenomePreprocessing(Preprocessing):
 
     @property
     def foreground(self) -> list[int]:
-        """The ids of all labels but the background: those whose F1 counts."""
+        """The ids of the labels over which F1 is averaged: all but the background."""
         return [id for id, label in enumerate(self.labels.tokens) if label != self.background]
 
     @property
     def ranked(self) -> list[int]:
-        """The ids of the labels that auroc and auprc judge: of two labels the positive one, or the
-        one that is not background; of more, all but the background."""
+        """The ids of the labels over which auroc and auprc are averaged.
+
+        Of two labels the positive one, or the one that is not the background; of more, all but
+        the background.
+        """
         if len(self.labels) > 2 or self.background is not None:
             return self.foreground
         positive = self.options.positive
         return [self.labels.token_to_id(positive) if positive else 1]
 
     def base_label_ids(self, record: DnaSequence) -> np.ndarray:
-        """The label id of each base [T]; len(labels) for a label that is not known."""
+        """The label id of each base [T]; len(labels) for an unknown label."""
         background = 0 if self.background is None else self.labels.token_to_id(self.background)
         return encode_segments(record, self.labels.token_ids, background)
 
@@ -185,7 +190,9 @@ class GenomePreprocessing(Preprocessing):
         return example if draw is None or not self.varies else vary_strand(example, draw)
 
     def encode_bases(self, record: DnaSequence) -> Example:
-        """A sequence with a target for each base; none for margins and unknown labels."""
+        """Encodes a sequence with a target per base; margins and unknown labels have none
+        (-100).
+        """
         targets = self.base_label_ids(record)  # [T]
         targets[targets == len(self.labels)] = IGNORE
         left, right = record.margins
@@ -194,7 +201,9 @@ class GenomePreprocessing(Preprocessing):
         return Example(encode_ids(record.bases), torch.from_numpy(targets))
 
     def trainable_records(self, records: Sequence[DnaSequence]) -> Sequence[DnaSequence]:
-        """For labels of bases, windows with margins, unless the state is carried."""
+        """The records, for labels of bases split into windows with margins unless state is
+        carried.
+        """
         if not self.per_base or self.carries_state:
             return records
         window, margin = self.options.window, self.options.margin
@@ -215,7 +224,7 @@ class GenomePreprocessing(Preprocessing):
         """Batches that continue from window to window (truncated BPTT), if the state is carried."""
         if not self.carries_state:
             return None
-        examples = [  # small integers, since all sequences are in memory at once
+        examples = [  # small integer types, since all sequences are in memory at once
             Example(
                 torch.from_numpy(nucleotides.encode(record.bases)),
                 torch.from_numpy(self.base_label_ids(record).astype(np.int16)),
@@ -232,12 +241,12 @@ class GenomePreprocessing(Preprocessing):
 
 
 def encode_ids(bases: str) -> torch.Tensor:
-    """The ids of bases [T]; of an empty sequence those of "N", so that it has an answer, too."""
+    """The ids of bases [T]; an empty sequence is read as "N", so that it has a prediction."""
     return torch.from_numpy(nucleotides.encode(bases or "N").astype(np.int64))
 
 
 def vary_strand(example: Example, draw: int) -> Example:
-    """For an odd `draw` the reverse complement, with the labels of its bases in its order."""
+    """Replaces an example by its reverse complement if `draw` is odd, and reverses its labels."""
     if draw % 2 == 0:
         return example
     ids = nucleotides.reverse_complement_ids(example.inputs.numpy()).astype(np.int64)
@@ -250,7 +259,7 @@ def vary_strand(example: Example, draw: int) -> Example:
 def decide_options(
     options: GenomeOptions, records: Sequence[DnaSequence], *, per_base: bool
 ) -> GenomeOptions:
-    """The options with dev metric, pooling and the input length of a feed-forward network."""
+    """Fills in dev metric, pooling, and the input length of a feed-forward network."""
     lengths = [len(record.bases) for record in records]
     fixed_length = options.fixed_length
     if options.model == "feedforward" and fixed_length is None:
@@ -279,7 +288,7 @@ def check_model(options: GenomeOptions, records: Sequence[DnaSequence], *, per_b
 def notify_data(
     options: GenomeOptions, records: Sequence[DnaSequence], names: Sequence[str]
 ) -> None:
-    """Tells how many examples of each label there are, and how many sequences are cut."""
+    """Notifies of the number of examples of each label, and of sequences that are cut."""
     if records[0].segments is None:
         notify(f"{len(names)} labels: {format_counts([record.label for record in records])}")
         longer = sum(len(record.bases) > options.maximum_length for record in records)

@@ -1,4 +1,4 @@
-"""DNA sequences from FASTA, BED and tables, with one label each or with labels of their bases."""
+"""Reads DNA sequences, with a label each or with labels of their bases, from FASTA, BED, tables."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ostinato.tasks.genome.preprocessing import GenomePreprocessing
 from ostinato.tasks.reader import Reader
 
 KINDS = ("one label a sequence", "a label for each base")
-# of fewer sequences with labels of bases, the end of each is held out rather than some as a whole
+# of fewer sequences with labels of bases, the end of each is held out instead of whole sequences
 FEW_SEQUENCES = 20
 
 
@@ -66,8 +66,10 @@ class GenomeReader(Reader):
         return read_unlabelled(files, columns=self.columns)
 
     def as_record(self, value: Any) -> DnaSequence:
-        """A sequence, or a pair of it and its label, or labels of its bases (a letter each, or a
-        list)."""
+        """Makes a record of a sequence, or of a pair (sequence, label or labels of its bases).
+
+        Labels of bases are a text with a letter per base, or a list.
+        """
         if isinstance(value, DnaSequence):
             return value
         bases, label = value if isinstance(value, tuple) and len(value) == 2 else (value, None)
@@ -92,7 +94,7 @@ class GenomeReader(Reader):
     def hold_out(
         self, records: Sequence[DnaSequence], *, number: int, seed: int
     ) -> tuple[list[DnaSequence], list[DnaSequence]]:
-        """Holds out sequences; of few with labels of bases, the last tenth of each."""
+        """Holds out whole sequences; of a few sequences with labels of bases, the end of each."""
         if records[0].segments is None or len(records) >= FEW_SEQUENCES:
             return super().hold_out(records, number=number, seed=seed)
         edges = [len(record.bases) * 9 // 10 for record in records]

@@ -1,4 +1,4 @@
-"""The labels of a sequence's windows as segments, and what the metrics count of them."""
+"""Joins the labelled windows of a sequence into segments, and counts for the metrics."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ class Run(NamedTuple):
 
 
 class Region(NamedTuple):
-    """The answer to bases start to end - 1 of a sequence.
+    """The prediction for bases start to end - 1 of a sequence.
 
     Args:
         start, end: Positions in the sequence.
-        segments: Those that are complete.
-        runs: All bases with their labels; windows end runs.
-        counts: For each metric, what it counts of each block whose labels are known.
-        log_probability: Of the known labels, so far.
+        segments: The segments that are complete.
+        runs: All bases with their labels; a run also ends at the end of a window.
+        counts: For each metric, the counts of each block whose labels are known.
+        log_probability: log P of the known labels so far.
     """
 
     start: int
@@ -59,14 +59,14 @@ class OpenSegment(NamedTuple):
 
 
 class BlockCounter:
-    """What the metrics count of the bases of a sequence, in blocks.
+    """Computes the metric counts of the bases of a sequence, in blocks.
 
     Counted while windows are labelled: the probabilities of a chromosome would not fit in memory.
 
     Args:
-        labels: Number of labels K; a truth of K is a label that is not known.
-        foreground: Ids of the labels whose F1 counts.
-        ranked: Ids of the labels whose ranking counts (auroc, auprc).
+        labels: Number of labels K; the true label id K stands for an unknown label.
+        foreground: Ids of the labels over which F1 is averaged.
+        ranked: Ids of the labels over which auroc and auprc are averaged.
     """
 
     def __init__(self, labels: int, foreground: Sequence[int], ranked: Sequence[int]):
@@ -97,7 +97,7 @@ class BlockCounter:
         ranks = METRICS["auroc"].count(
             probabilities[:, self.ranked], truth[:, None] == np.array(self.ranked)
         )
-        # one array for both metrics: tuples of a thousand floats a block would take much memory
+        # one array for both metrics: tuples of a thousand floats per block would take much memory
         self.counts["auroc"].append(np.array(ranks))
         self.counts["auprc"].append(self.counts["auroc"][-1])
 
@@ -107,7 +107,7 @@ class SegmentCollector:
 
     Args:
         names: The labels.
-        shown: Ids of the labels whose segments are part of the answer.
+        shown: Ids of the labels whose segments are part of the prediction.
         minimum_length: Shorter segments are left out.
         counter: Counts the labels against the truth.
     """
@@ -137,7 +137,7 @@ class SegmentCollector:
             self.close()
 
     def add_runs(self, window: Window, probabilities: np.ndarray, labels: np.ndarray) -> None:
-        """Splits a window where its labels change."""
+        """Adds the runs of a window, which is split where its labels change."""
         edges = [0, *(np.flatnonzero(np.diff(labels)) + 1).tolist(), window.size]
         chosen = probabilities[np.arange(window.size), labels].astype(np.float64)  # [size]
         totals = np.add.reduceat(chosen, edges[:-1]).tolist()
@@ -166,7 +166,7 @@ class SegmentCollector:
             self.segments.append(ScoredSegment(segment, total / (end - start)))
 
     def take(self, end: int) -> Region:
-        """The answer since the last call, up to base `end` - 1; an open segment comes later."""
+        """The prediction since the last call, up to base `end` - 1, without the open segment."""
         region = Region(
             self.start,
             end,

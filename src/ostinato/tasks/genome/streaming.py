@@ -1,4 +1,4 @@
-"""Bases labelled while they are read, by a network of one direction."""
+"""Incremental labelling of DNA by a unidirectional network."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ostinato.tasks.shared.streamer import Streamer
 
 @dataclass(frozen=True)
 class BasesSoFar(Prediction):
-    """The labels of newly read bases, and of each the probability of its label."""
+    """The labels of new bases, and the probability of each of these labels."""
 
     start: int
     labels: list[str]
@@ -40,10 +40,10 @@ class BasesSoFar(Prediction):
 
 
 class BaseStreamer(Streamer):
-    """A label for each base; the state is the number of bases so far and the network's state.
+    """Labels each base; the state holds the number of bases so far and the network's state.
 
     Args:
-        preprocessing: Of the task.
+        preprocessing: The task's preprocessing.
         as_record: A value -> a DnaSequence.
         network: A segmenter that carries its state.
     """
@@ -55,7 +55,7 @@ class BaseStreamer(Streamer):
 
     @torch.inference_mode()
     def start(self) -> State:
-        # the state that the network makes of nothing: zeros of the right shapes
+        # run on an empty sequence, for a state of the right shapes
         example = Example(encode_ids("N"))
         _, _, state = self.network.answers(collate([example]))
         return torch.zeros(1, 1, dtype=torch.int64), map_state(torch.zeros_like, state)
@@ -77,12 +77,12 @@ class BaseStreamer(Streamer):
 
 
 class SequenceStreamer(ClassifierStreamer):
-    """The label of the sequence so far.
+    """Labels the sequence so far.
 
     Args:
-        predictor: Of the task.
+        predictor: The task's predictor.
         as_record: A value -> a DnaSequence.
-        network: A recurrent network of one direction without motif detectors.
+        network: A unidirectional recurrent network without motif detectors.
     """
 
     item = "one base, or several"

@@ -1,8 +1,9 @@
-"""Sequences of any length in windows, and a network's answers to them, in constant memory.
+"""Labels the bases of sequences of any length window by window, in constant memory.
 
-A unidirectional network reads the windows one after the other and carries its hidden state: the
-answers are those of the whole sequence. Any other network reads many windows at once, each with a
-margin of context on either side."""
+A unidirectional network reads the windows in order and carries its hidden state: the labels are
+those of the whole sequence. Other networks read batches of windows, each with a margin of context
+on either side.
+"""
 
 from __future__ import annotations
 
@@ -24,13 +25,13 @@ class Window(NamedTuple):
     """A part of a sequence.
 
     Args:
-        name: Of the sequence.
+        name: The name of the sequence.
         start: Position in the sequence of the first base that is labelled.
-        bases: The letters, margins included.
+        bases: The bases, margins included.
         left, right: Sizes of the margins, which are context only.
         last: Whether the sequence ends here.
-        truth: The true label id of each base but the margins, [size]; None if unknown.
-        ends_block: Whether a block of bases that are counted together ends here.
+        truth: The true label id of each base outside the margins [size]; None if unknown.
+        ends_block: Whether a block of bases with common metric counts ends here.
     """
 
     name: str
@@ -66,19 +67,20 @@ def split_windows(
     truth: np.ndarray | None = None,
     windows_per_block: int = 1,
 ) -> Iterator[Window]:
-    """The windows of a sequence; of an empty sequence, one empty window.
+    """Splits a sequence into windows; an empty sequence has one empty window.
 
     Args:
-        name: Of the sequence.
-        pieces: Its bases, as they arrive.
-        size: Bases that are labelled in a window.
+        name: The name of the sequence.
+        pieces: Its bases, in pieces of any size.
+        size: Bases of a window that are labelled.
         margin: Bases of context on either side.
         truth: The label id of each base of the sequence [T], if known.
-        windows_per_block: Windows whose bases are counted together.
+        windows_per_block: Windows per block of common metric counts.
     """
-    text, offset = "", 0  # the bases in memory, of which the first has position `offset`
+    text, offset = "", 0  # the bases in memory; the first has position `offset`
     start, number = 0, 0  # of the next window
-    unjoined: list[str] = []  # pieces that follow `text`; joining each at once would be quadratic
+    # later pieces, joined only when they are needed: joining each at once would be quadratic
+    unjoined: list[str] = []
     unjoined_size = 0
 
     def make_window(end: int, last: bool) -> Window:
@@ -116,7 +118,7 @@ def split_windows(
 
 
 class LabelledWindow(NamedTuple):
-    """A network's answer to a window: probabilities [size, K] and label ids [size]."""
+    """A window with the network's probabilities [size, K] and label ids [size]."""
 
     window: Window
     probabilities: np.ndarray
@@ -125,12 +127,12 @@ class LabelledWindow(NamedTuple):
 
 @dataclass(frozen=True)
 class WindowLabeller:
-    """A network that labels the bases of windows.
+    """Labels the bases of windows with a network.
 
     Args:
         network: A segmenter.
         labels: Number of labels K.
-        carries_state: Whether its hidden state is carried from window to window.
+        carries_state: Whether the hidden state is carried from window to window.
         both_strands: Whether the probabilities of both strands are averaged.
     """
 
@@ -143,10 +145,10 @@ class WindowLabeller:
     def label(
         self, windows: Iterable[Window], *, bases_per_batch: int = BASES_PER_BATCH
     ) -> Iterator[LabelledWindow]:
-        """The answer to each window, in order; the windows of a sequence follow each other.
+        """Labels windows, in order; those of a sequence are consecutive.
 
         Args:
-            windows: Of any number of sequences.
+            windows: The windows of any number of sequences.
             bases_per_batch: Size of a batch, padding included.
         """
         batch: list[Window] = []
@@ -169,7 +171,7 @@ class WindowLabeller:
     def label_batch(
         self, windows: list[Window], state: Any = None
     ) -> tuple[list[LabelledWindow], Any]:
-        """The answers to a batch of windows, and the new state."""
+        """Labels a batch of windows; returns the labelled windows and the new state."""
         ids = [nucleotides.encode(window.bases) for window in windows]
         nonempty = [each for each in ids if len(each)]
         rows: list[tuple[np.ndarray, np.ndarray]] = []

@@ -1,4 +1,4 @@
-"""The baselines of language models: an n-gram model, and beside it a unigram model."""
+"""The baselines of language models: an n-gram model, and a unigram model as the simpler one."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from ostinato.tasks.shared.ngram_network import (
     ngram_to_tensors,
 )
 
-UNIGRAM = "unigram_"  # begins the names of the unigram model's tensors
+UNIGRAM = "unigram_"  # prefix of the names of the unigram model's tensors
 
 
 class NGramBaseline(Baseline):
-    """A Kneser-Ney model of the training text, scored as a network is.
+    """A Kneser-Ney n-gram model of the training text, scored like a network.
 
     Args:
-        predictor: Of the task; it scores a text.
-        ngram: The model.
-        unigram: The further baseline of the report.
+        predictor: The task's predictor, which scores texts.
+        ngram: The n-gram model.
+        unigram: The unigram model.
     """
 
     def __init__(self, predictor: LanguagePredictor, ngram: NGram, unigram: NGram):
@@ -45,10 +45,10 @@ class NGramBaseline(Baseline):
 
     @classmethod
     def restore(cls, predictor: LanguagePredictor, state: Mapping[str, Any]) -> NGramBaseline:
-        """The inverse of `state` and `tensors`, the latter under the key "tensors".
+        """The inverse of `state` and `tensors`.
 
         Raises:
-            KeyError, ValueError: Something is missing.
+            KeyError, ValueError: A part of the state is missing.
         """
         size, impossible = int(state["size"]), list(map(int, state["impossible"]))
         tensors: dict[str, Tensor] = state["tensors"]

@@ -20,8 +20,8 @@ class EncodedText(NamedTuple):
 
     Attributes:
         ids: Token ids [N].
-        tokens: Tokens of each line, its end included [L].
-        characters: Characters of each line, its end included [L].
+        tokens: Number of tokens of each line, line end included [L].
+        characters: Number of characters of each line, line end included [L].
     """
 
     ids: np.ndarray
@@ -36,7 +36,7 @@ def encode_lines(
 
     Args:
         lines: The text.
-        encode: A line -> its token ids, its end included.
+        encode: A line -> its token ids, line end included.
         tokenizer: Gives the vocabulary size and the normalisation by which characters are counted.
     """
     tokens, characters = array("L"), array("L")

@@ -42,7 +42,7 @@ def generate_texts(
     options.refuse_backward("generate")
     if request.condition is not None:
         raise InputError(
-            f"{option_name('condition')}: a language model has learned no kinds; use "
+            f"{option_name('condition')}: this model is unconditional; use "
             f"{option_name('prompt')} to give it a context"
         )
     prompt = read_prompt(request.prompt) if request.reads_files else request.prompt or ""
@@ -79,13 +79,13 @@ def generate_texts(
 
 
 def choose_step(network: LanguageNetwork, weights: str) -> StepFunction:
-    """The compiled step of the network, or its own where there is none."""
+    """The compiled step of the network, or its own if there is no compiled one."""
     compiled = network.compiled_step(weights) if isinstance(network, LanguageModel) else None
     if compiled is None and weights != "float32":
         raise InputError(
             f"{option_name('weights')} {weights}: only a single network of rnn, lstm or gru "
-            "cells, without "
-            "zoneout, pre-norm or a cache, on the CPU, can have smaller weights; leave it out"
+            "cells on the CPU, "
+            "without zoneout, pre-norm or a cache, can have smaller weights; leave it out"
         )
     return compiled or network.step
 
@@ -94,10 +94,10 @@ class SampleText:
     """The text of one sample while it is generated.
 
     Args:
-        tokenizer: Of the model.
+        tokenizer: The model's tokenizer.
         sample: The sample's number.
         after: The prompt.
-        stop: The sample ends before this text; None: it does not.
+        stop: The sample ends before this text; None for no such text.
     """
 
     def __init__(self, tokenizer: Tokenizer, sample: int, *, after: str, stop: str | None):
@@ -107,11 +107,11 @@ class SampleText:
         self.parts: list[str] = []
 
     def add(self, ids: Sequence[int], *, last: bool) -> Piece | None:
-        """What these tokens add to the sample; None if they add no text.
+        """Adds tokens to the sample; returns its new text, None if there is none yet.
 
         Args:
             ids: The next tokens.
-            last: Whether the sample has its full length with them.
+            last: Whether the sample is complete with them.
         """
         text = self.until_stop("".join(map(self.detokenize, ids)))
         if last:
@@ -185,13 +185,13 @@ def read_prompt(prompt: str | None) -> str:
         return ""
     try:
         is_file = Path(prompt).is_file()
-    except (OSError, ValueError):  # too long for the name of a file, or with a NUL in it
+    except (OSError, ValueError):  # not a file name: too long, or with a NUL character
         is_file = False
     return "\n".join(read_lines(prompt)) if is_file else prompt
 
 
 def check_prompt(preprocessing: LanguagePreprocessing, prompt: str, ids: Sequence[int]) -> None:
-    """Tells which words of the prompt are unknown and read as <unk>.
+    """Notifies of words of the prompt that are unknown and read as <unk>.
 
     Raises:
         InputError: The prompt has characters that the model has never seen.

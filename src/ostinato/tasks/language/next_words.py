@@ -17,13 +17,18 @@ from ostinato.tasks.language.network import LanguageNetwork
 from ostinato.tasks.language.preprocessing import LanguagePreprocessing
 from ostinato.tasks.shared.inference import device_of
 
-POOL = 50  # likely words among which a misspelt one is looked for
+POOL = 50  # number of probable words that are considered as corrections
 WORD = re.compile(r"[\w'’-]*")
 
 
 class Suggestion(NamedTuple):
-    """A word that may come next: its probability after the words before, and the typing errors in
-    what was typed of it."""
+    """A candidate for the next word.
+
+    Attributes:
+        word: The word.
+        probability: Its probability given the words before.
+        edits: The number of typing errors in what was typed of it.
+    """
 
     word: str
     probability: float
@@ -40,9 +45,10 @@ def suggest_words(
 ) -> list[Suggestion]:
     """The most probable next words with their probabilities, given the words before.
 
-    If no space follows the last word, the words that it may become: those that begin so, and those
-    that were meant if it is misspelt, a factor of ERROR less likely for each typing error (a noisy
-    channel, Kernighan, Church and Gale 1990)."""
+    If no space follows the last word, these are its completions, and its corrections if it is
+    misspelt; each typing error makes a word less probable by the factor ERROR (a noisy channel
+    model, Kernighan, Church and Gale 1990).
+    """
     tokenizer, tokenized = preprocessing.tokenizer, bool(preprocessing.options.tokenized)
     prefix = half_typed_word(text, tokenized=tokenized)
     before = text[: len(text) - len(prefix)]
@@ -62,7 +68,7 @@ def suggest_words(
 
     found = {word: Suggestion(word, value) for word, value in search(typed, count).items()}
     if most := most_typing_errors(typed):
-        # where words are single tokens, all of them; else those that are likely here
+        # all words if these are single tokens; otherwise those that are probable here
         pool = POOL if pieces.inside.any() else len(pieces.texts)
         for begin in dict.fromkeys((typed[:1], "")) if pieces.inside.any() else ("",):
             for word, value in search(begin, pool).items():
@@ -75,16 +81,18 @@ def suggest_words(
 
 
 def half_typed_word(text: str, *, tokenized: bool) -> str:
-    """The last word, if no space follows it: half_typed_word("I am (he", tokenized=False) -> "he".
+    """The last word, if no space follows it; otherwise "".
+
+    half_typed_word("I am (he", tokenized=False) -> "he"
 
     Args:
-        text: What has been typed.
-        tokenized: Whether marks are separate words, so that "(he" is one word.
+        text: The text so far.
+        tokenized: Whether punctuation marks are separate words, so that "(he" is one word.
     """
     if not text or text[-1].isspace():
         return ""
     last = text.split()[-1]
-    if not any(map(str.isalnum, last)):  # a mark that stands alone is complete
+    if not any(map(str.isalnum, last)):  # a punctuation mark is complete
         return ""
     if tokenized:
         return last
@@ -93,13 +101,13 @@ def half_typed_word(text: str, *, tokenized: bool) -> str:
 
 
 def word_pieces(tokenizer: Tokenizer, *, tokenized: bool, after_mark: bool) -> Pieces:
-    """Which tokens begin, continue and end a word.
+    """Classifies tokens by whether they begin, continue and end a word.
 
     Args:
-        tokenizer: Of the model.
+        tokenizer: The model's tokenizer.
         tokenized: Whether the words of the text are separated by spaces.
-        after_mark: Whether a mark without a space comes before the word, which then begins
-            without a space, too.
+        after_mark: Whether the word follows a punctuation mark without a space, and so begins
+            without one.
     """
     tokens = tokenizer.id_to_token
     texts = [token.removeprefix(SPACE) for token in tokens]

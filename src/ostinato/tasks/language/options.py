@@ -23,7 +23,7 @@ class UnitDefaults(NamedTuple):
         vocabulary_size: Maximum number of tokens; None: no maximum.
         ngram_order: Length of the longest n-grams of the baseline.
         generated_length: Tokens of a generated sample.
-        cache_weight, cache_sharpness: Of the continuous cache.
+        cache_weight, cache_sharpness: Parameters of the continuous cache.
     """
 
     vocabulary_size: int | None
@@ -62,7 +62,7 @@ class LanguageOptions(ModelChoice, JointOptions, RecurrentOptions):
     minimum_count: int = option(1, "words and characters seen less often become <unk>", minimum=1)
     tokenized: bool | None = option(
         None,
-        "the text is tokenised already: words are separated by spaces (default: found out from "
+        "the text is tokenised already: words are separated by spaces (default: detected from "
         "the text)",
     )
     lowercase: bool = option(False, "lower-case everything")
@@ -88,7 +88,7 @@ class LanguageOptions(ModelChoice, JointOptions, RecurrentOptions):
     last_size: int | None = option(
         None, "units of the last layer (default: as the others)", minimum=1
     )
-    embedding_size: int = option(64, "dimensions of a token's vector", minimum=1)
+    embedding_size: int = option(64, "dimensions of a token's embedding", minimum=1)
     embeddings: str | None = option(
         None, "pretrained vectors (word2vec text or binary, GloVe); sets --embedding-size"
     )
@@ -144,11 +144,11 @@ class LanguageOptions(ModelChoice, JointOptions, RecurrentOptions):
     )
     output_precision: Literal["float32", "bfloat16"] = option(
         "float32",
-        "of the output layer's products while training; bfloat16 is faster on processors that "
-        "have it",
+        "number format of the output layer's matrix products while training; bfloat16 is faster on "
+        "processors that support it",
     )
     initial_range: float | None = option(
-        None, "weights are initialised uniformly in plus or minus this", above=0
+        None, "weights are initialised uniformly between minus and plus this", above=0
     )
     baseline_order: int | None = option(
         None,
@@ -207,7 +207,8 @@ class LanguageOptions(ModelChoice, JointOptions, RecurrentOptions):
             self.refuse_backward(option_name("suggest"))
         if self.embeddings is not None and self.closed_form:
             raise InputError(
-                f"{option_name('embeddings')}: {option_name('model')} {self.model} has no vectors"
+                f"{option_name('embeddings')}: {option_name('model')} {self.model} has no "
+                f"embeddings"
             )
         if self.residual and self.layers > 1 and self.last_size not in (None, self.hidden_size):
             raise InputError(

@@ -1,4 +1,4 @@
-"""Continuations and suggestions, and the metrics' counts of a text."""
+"""Continuations and suggested words, and the metric counts of a text."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from ostinato.tasks.shared.inference import answer_in_batches, device_of
 from ostinato.tasks.shared.ngram_network import NGramNetwork
 from ostinato.tasks.shared.streamer import is_plain
 
-GROUPS = 4000  # consecutive lines are counted together where a text has more lines than this
+GROUPS = 4000  # maximum groups of lines; longer texts count several lines together
 
 
 @dataclass(frozen=True)
@@ -132,7 +132,7 @@ class LanguagePredictor(Predictor):
         if self.options.direction == "backward":
             return "the model reads a line from its end: it needs the whole line"
         if self.options.cache:
-            return f"a {option_name('cache')} is no part of a state that can be stored"
+            return f"the {option_name('cache')} is not part of the state that is stored"
         plain = is_plain(network.initial_state(1))
         return "" if plain else "the model's state cannot be stored"
 
@@ -140,7 +140,7 @@ class LanguagePredictor(Predictor):
         return generate_texts(self.options, self.preprocessing, network, request)
 
     def log_probabilities(self, network: nn.Module, records: Sequence[Line]) -> list[float]:
-        """log P of each line without the lines before it, its end included."""
+        """log P of each line, line end included, independent of the lines before it."""
         corpus = records if isinstance(records, Corpus) else Corpus.from_lines(records)
         model = with_cache(self.options, network)
 
@@ -158,8 +158,8 @@ class LanguagePredictor(Predictor):
         ids = self.preprocessing.encode_text(records).ids
         if unknown := int((ids == UNK).sum()):
             notify(
-                f"{unknown:,} of {len(ids):,} tokens are <unk>: the probability of their spelling "
-                "is in no score"
+                f"{unknown:,} of {len(ids):,} tokens are <unk>: scores do not include the "
+                "probability of their spelling"
             )
         if self.options.cache and with_cache(self.options, network) is network:
             notify(
@@ -199,19 +199,20 @@ class LanguagePredictor(Predictor):
     def count_text(
         self, network: nn.Module, records: Corpus, *, quick: bool = False
     ) -> dict[str, list[Counts]]:
-        """For each metric, what it counts of each line of a text that is read from its beginning.
+        """The counts of each line, or group of lines, for every metric.
 
         Args:
             network: A language model.
-            records: The text. Of more than GROUPS lines, consecutive ones are counted together.
-            quick: Read it in up to 64 parts in parallel, each after a context of only a hundred
-                tokens, and without a cache.
+            records: The text, read from its beginning. If it has more than GROUPS lines,
+                consecutive ones form a group.
+            quick: Reads up to 64 parts in parallel, each with a context of a hundred tokens only,
+                and without a cache.
         """
         text = self.preprocessing.encode_text(records)
         options = replace(self.options, cache=0) if quick else self.options
         model = with_cache(options, network)
         part, context = (2000, 100) if quick else (200_000, 1000)  # tokens
-        # a cache remembers what was read in the same row only
+        # each row of a batch has its own cache, so one row reads the whole text
         rows = 1 if options.cache else max(1, min(64, len(text.ids) // part))
         size = -(-len(text.tokens) // GROUPS)  # lines of a group
         ends = np.append(np.cumsum(text.tokens)[size - 1 : -1 : size], len(text.ids))  # [G]
@@ -241,7 +242,7 @@ class LanguagePredictor(Predictor):
 
 
 def count_losses(metric: str, losses: np.ndarray, sizes: np.ndarray) -> list[Counts]:
-    """What a metric counts of groups with these losses [G] and sizes [G]."""
+    """The counts of a metric for groups with these summed losses [G] and sizes [G]."""
     return [
         METRICS[metric].count(-loss, size)
         for loss, size in zip(losses.tolist(), sizes.tolist(), strict=True)
@@ -249,7 +250,7 @@ def count_losses(metric: str, losses: np.ndarray, sizes: np.ndarray) -> list[Cou
 
 
 def group_by_length(prompts: Sequence[Sequence[int]], *, most: int) -> Iterator[list[int]]:
-    """The positions of equally long prompts, at most `most` at a time.
+    """Groups the indices of equally long prompts, at most `most` in a group.
 
     group_by_length([[1], [2, 3], [4]], most=2) -> [0, 2], [1]"""
     for length in sorted({len(prompt) for prompt in prompts}):

@@ -33,11 +33,11 @@ from ostinato.tasks.preprocessing import Preprocessing
 from ostinato.tasks.shared.embedding_options import read_vectors
 from ostinato.tasks.shared.ngram_network import describe_tensors, ngram_to_tensors
 
-NGRAM_TOKENS = 20_000_000  # n-grams are counted on at most this many tokens
+NGRAM_TOKENS = 20_000_000  # n-grams are counted in at most this many tokens
 HMM_TOKENS = 1_000_000  # a hidden Markov model is fitted to at most this many tokens
 SUBWORD_CHARACTERS = 50_000_000  # subwords are learned from about this many characters
-TOKENIZED_CHARACTERS = 1 << 20  # a text is judged tokenised or not by this many characters
-IMPOSSIBLE = (PAD, BOS)  # tokens that never occur in a text
+TOKENIZED_CHARACTERS = 1 << 20  # read to detect whether a text is tokenised
+IMPOSSIBLE = (PAD, BOS)  # tokens of probability 0
 
 
 @dataclass(frozen=True)

@@ -11,15 +11,15 @@ from ostinato.data.text.corpus import Corpus, Line
 from ostinato.errors import InputError, option_name
 from ostinato.tasks.reader import Reader
 
-LONG_LINE = 40  # characters; shorter lines recur in any text
-COMPARED = 1 << 16  # lines that are looked up in the training text
+LONG_LINE = 40  # characters; shorter lines recur by chance
+COMPARED = 1 << 16  # maximum lines searched for in the training text
 
 
 class LanguageReader(Reader):
     def read(self, files: Sequence[str], *, training: bool = False) -> Corpus:
         corpus = Corpus.read(files)
         if not any(line.text.strip() for line in corpus):
-            raise InputError(f"{' '.join(map(display_path, files))}: no text in it")
+            raise InputError(f"{' '.join(map(display_path, files))}: the files contain no text")
         return corpus
 
     def read_inputs(self, files: Sequence[str]) -> Iterator[Line]:
@@ -37,7 +37,7 @@ class LanguageReader(Reader):
         return record.text
 
     def overlap(self, records: Sequence[Line], training: Sequence[Line]) -> float:
-        """The share of the long lines that are in the training text, too."""
+        """The share of the long lines that are also in the training text."""
         long = {line.text for line in records[:COMPARED] if len(line.text) >= LONG_LINE}
         found = {line.text for line in training if line.text in long} if long else set()
         return len(found) / max(1, len(long))
@@ -45,10 +45,10 @@ class LanguageReader(Reader):
     def hold_out(
         self, records: Corpus, *, number: int, seed: int
     ) -> tuple[Sequence[Line], Sequence[Line]]:
-        """Splits off the last `number` lines, whatever the seed."""
+        """Holds out the last `number` lines; the seed has no effect."""
         if len(records) < 2:
             raise InputError(
-                f"the text has one line only: none can be held back; give {option_name('dev')}"
+                f"the text has only one line, so none can be held out; give {option_name('dev')}"
             )
         return records[:-number], records[-number:]
 

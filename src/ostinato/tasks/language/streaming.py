@@ -1,4 +1,4 @@
-"""A language model fed piece by piece: after each piece of a text, what comes next."""
+"""A language model for streams: the distribution of the next token after each piece of text."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ SHOWN = 5  # next tokens in an answer
 
 @dataclass(frozen=True)
 class NextToken(Prediction):
-    """What comes next after all that was fed.
+    """The most probable next tokens after all items so far.
 
     Args:
         next: The most probable next tokens, as text, with their probabilities, the best first.
-        log_probability: Of the item that was fed, given all before it.
+        log_probability: log P of the last item given all before it.
         tokens: Number of tokens of the item.
         unknown: Number of them that are <unk>.
     """
@@ -53,11 +53,12 @@ class NextToken(Prediction):
 
 
 class LanguageStreamer(Streamer):
-    """The state is that of the network, and the log-probabilities of the next token [1, V].
+    """Predicts the next token. The state is (the network's state, log-probabilities of the next
+    token [1, V]).
 
     Args:
-        preprocessing: Of the task.
-        network: A language model whose state is tensors alone.
+        preprocessing: The task's preprocessing.
+        network: A language model whose state consists of tensors only.
     """
 
     item = "a piece of text: characters; of a model of words or subwords, whole words"
@@ -113,8 +114,9 @@ class LanguageStreamer(Streamer):
     def step(self, tokens: Sequence[int], states: Sequence[State]) -> list[State]:
         """Each row's state after one more token.
 
-        The compiled step gives a row the same bits whatever the rows beside it; others would not,
-        and take one row after the other."""
+        The compiled step gives a row the same bits whatever the other rows are. Other steps do not,
+        and are called row by row.
+        """
         if self.compiled is None:
             return [self.step_alone(*pair) for pair in zip(tokens, states, strict=True)]
         ids = torch.tensor(tokens, dtype=torch.int64)

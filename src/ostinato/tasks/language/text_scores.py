@@ -1,4 +1,4 @@
-"""-log p of every token of a long text, the state carried from its beginning to its end.
+"""Scores long texts: -log p of every token, with the state carried through the whole text.
 
 N tokens, B rows that are read in parallel, T steps of a piece, G groups of tokens."""
 
@@ -15,7 +15,7 @@ from ostinato.layers.truncated_bptt import restart
 from ostinato.tasks.language.network import LanguageNetwork
 from ostinato.tasks.shared.inference import device_of
 
-TOKENS = 4096  # of all rows together that go through the network at a time
+TOKENS = 4096  # tokens per call of the network, over all rows
 
 
 @torch.inference_mode()
@@ -33,17 +33,17 @@ def score_text(
     Args:
         network: A language model.
         ids: The token ids of the text [N].
-        first: The token before the text, the context of its first token.
+        first: The id of the token before the text, the context of its first token.
         rows: Parts of the text that are read in parallel.
-        context: Tokens before a part that are read first, so that its state is warm; they are not
-            scored again.
-        steps: Tokens of each row that are read at a time. The scores do not depend on it.
+        context: Number of tokens before each part that are read for its initial state, without
+            being scored.
+        steps: Tokens of each row per call of the network. The scores do not depend on it.
 
     Yields:
         Positions in the text, and -log p of the tokens there: two arrays of equal length.
     """
     device = device_of(network)
-    length = -(-len(ids) // rows)  # of a part
+    length = -(-len(ids) // rows)  # tokens of a part
     rows = -(-len(ids) // length) if length else 0
     begins = np.arange(rows)[:, None] * length  # [B, 1]
     state = network.initial_state(rows)
@@ -80,7 +80,7 @@ def sum_by_group(pieces: Iterable[tuple[np.ndarray, np.ndarray]], ends: np.ndarr
     """The sum of the scores in each group of consecutive positions [G].
 
     Args:
-        pieces: Positions and scores, as `score_text` gives them.
+        pieces: Positions and scores, as yielded by `score_text`.
         ends: The position after the last one of each group [G].
     """
     sums = np.zeros(len(ends))

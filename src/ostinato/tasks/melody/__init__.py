@@ -1,6 +1,6 @@
-"""Melody: tunes and chorales, generated, continued and scored.
+"""Melody: tunes and chorales, generated, continued and scored. One to many.
 
-One to many, given a label of the tunes where they have one.
+A model may be conditioned on a label of the tunes, such as their genre.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The baseline of music models: a Markov model of the steps, and the frequencies of the notes."""
+"""The baselines of music models: a Markov model of the steps, and the frequencies of the notes."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class TuneBaseline(Baseline):
 
     Args:
         model: The fitted model.
-        normalise: A tune -> the tune in the key that the network learns.
+        normalise: A tune -> the tune transposed to the key that the network learns.
         simplest: The frequencies of the notes.
     """
 
@@ -65,11 +65,11 @@ class TuneBaseline(Baseline):
 
 
 def fit_baseline(task: Task, records: Sequence[Tune]) -> TuneBaseline:
-    """The baseline of these training tunes."""
+    """Fits the baseline to the training tunes."""
     preprocessing = task.preprocessing
     return TuneBaseline.fit(records, preprocessing.normalise, chords=preprocessing.chords)
 
 
 def restore_baseline(task: Task, state: dict[str, Any]) -> TuneBaseline:
-    """The baseline whose state() this is."""
+    """Restores the baseline from its `state()`."""
     return TuneBaseline.restore(state, task.preprocessing.normalise)

@@ -1,4 +1,4 @@
-"""The features of each step of a tune: what sounded before it, the label, the position in the bar.
+"""The features of each step of a tune: the previous step, the label, the position in the bar.
 
 T steps, P pitches, D features.
 """
@@ -14,18 +14,18 @@ from torch import Tensor
 
 from ostinato.data.music.tunes import EVENTS, PITCHES, Tune, steps_in_bar, to_c
 
-PHRASE = 8  # bars of a phrase, whose positions are distinguished
+PHRASE = 8  # bars of a phrase; the bar within the phrase is a feature
 
 
 @dataclass(frozen=True)
 class StepFeatures:
-    """Encodes what is known of a step before it is predicted, all of it one-hot.
+    """Encodes one-hot what is known before a step is predicted.
 
     Args:
         chords: Whether a step is a chord, a set of pitches; otherwise it is an event of one voice.
         labels: The labels that condition the model.
-        bar_lengths: The lengths of bars that are distinguished, in steps.
-        steps_per_quarter: The time grid.
+        bar_lengths: The bar lengths that get a feature, in steps.
+        steps_per_quarter: The time grid, in steps per quarter note.
     """
 
     chords: bool
@@ -47,21 +47,21 @@ class StepFeatures:
         return (longest + known + PHRASE) * bool(known)
 
     def nothing(self) -> np.ndarray:
-        """No steps at all: [0] or [0, P]."""
+        """An array of no steps: [0] or [0, P]."""
         return np.zeros((0, PITCHES) if self.chords else 0)
 
     def encode(self, played: np.ndarray, label: str, metre: str, steps: np.ndarray) -> Tensor:
-        """The features of some consecutive steps.
+        """Encodes consecutive steps.
 
         Args:
-            played: The steps before each: events [T] or chords [T, P]; or one fewer, where nothing
-                (or another part of the tune) precedes the first.
-            label: The tune's label; unknown ones are encoded as none.
-            metre: Such as "6/8".
+            played: The step before each: events [T] or chords [T, P]; or T - 1 of them if nothing
+                is known before the first.
+            label: The tune's label; an unknown one is encoded as no label.
+            metre: The metre, such as "6/8".
             steps: The positions of the steps in the tune [T].
 
         Returns:
-            [T, D]
+            The features [T, D].
         """
         size, missing = PITCHES if self.chords else EVENTS, len(steps) - len(played)
         previous = torch.zeros(len(steps), size + 1)
@@ -77,9 +77,9 @@ class StepFeatures:
         return torch.cat([previous, kind, self.encode_bar_positions(metre, steps)], 1)
 
     def encode_bar_positions(self, metre: str, steps: np.ndarray) -> Tensor:
-        """The step of the bar, the length of the bar, and the bar of the phrase.
+        """Encodes the step of the bar, the length of the bar, and the bar of the phrase.
 
-        All are zero for bars of a length that is not distinguished.
+        All are zero for a bar length without a feature.
         """
         longest, known = max(self.bar_lengths, default=0), len(self.bar_lengths)
         rows = torch.zeros(len(steps), self.bar_size)
@@ -93,7 +93,7 @@ class StepFeatures:
 
 
 def transpose_to_c(tune: Tune) -> Tune:
-    """The tune in C major or A minor; notes outside MIDI's range move by an octave."""
+    """Transposes a tune to C major or A minor; notes outside MIDI's range move by an octave."""
     semitones = to_c(tune)
     notes = tuple(
         note._replace(pitch=fold_into_range(note.pitch + semitones)) for note in tune.notes

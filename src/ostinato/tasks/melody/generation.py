@@ -1,4 +1,4 @@
-"""Tunes generated from an opening or a prompt, and tunes continued."""
+"""Generates tunes from an opening or a prompt, and continues tunes."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ class TuneGenerator:
         self.options, self.preprocessing, self.network = options, preprocessing, network
 
     def generate(self, request: Request, prompt: Tune) -> Iterator[Piece]:
-        """Samples as ABC, side by side.
+        """Generates samples in parallel, as ABC.
 
         Args:
-            request: What `generate` was asked for.
-            prompt: The tune that every sample continues; an empty one for none.
+            request: The arguments of `generate`.
+            prompt: The tune that every sample continues; an empty one without a prompt.
         """
         label = request.condition or prompt.label
         metre = prompt.metre or self.metre_of(label)
@@ -74,12 +74,12 @@ class TuneGenerator:
             yield Piece(part.row, part.text, tune)
 
     def continue_tune(self, tune: Tune) -> tuple[str, tuple[Note, ...], int]:
-        """The next bars of a tune.
+        """Samples the next bars of a tune.
 
         Every tune gets the same random numbers, so that its continuation does not depend on others.
 
         Returns:
-            Its text in ABC, its notes, and its number of steps.
+            The continuation as ABC, its notes, and its number of steps.
         """
         metre = tune.metre or self.preprocessing.metres[""]
         writer = self.writer(metre, sharps=sharps_of(tune), at=tune.steps)
@@ -93,7 +93,7 @@ class TuneGenerator:
         return text, notes, len(played)
 
     def begin(self, tune: Tune, length: int, writer: AbcWriter, shift: int) -> Beginning:
-        """The beginning of a row that continues this tune."""
+        """Prepares a row of the batch that continues this tune."""
         normalised = self.preprocessing.normalise(tune)
         return Beginning(
             self.preprocessing.features,
@@ -107,7 +107,7 @@ class TuneGenerator:
         )
 
     def writer(self, metre: str, *, sharps: int = 0, at: int = 0) -> AbcWriter:
-        """A writer of ABC in this metre and key, at step `at` of the tune."""
+        """Creates a writer of ABC in this metre and key, at step `at` of the tune."""
         grid = self.options.steps_per_quarter
         return AbcWriter(steps_per_quarter=grid, metre=metre, sharps=sharps, at=at)
 
@@ -117,13 +117,13 @@ class TuneGenerator:
         return metres.get(label, metres[""])
 
     def sample_opening(self, label: str, request: Request, row: int, length: int) -> Tune:
-        """The rests and the first note of a random training tune with this label.
+        """Draws an opening: the rests and the first note of a random training tune with this label.
 
         Args:
             label: "" for any tune.
-            request: Temperature 0 takes the most frequent opening.
-            row: The sample; each has its own random numbers.
-            length: Steps of the sample; an opening that is longer is left out.
+            request: The arguments of `generate`; temperature 0 takes the most frequent opening.
+            row: The number of the sample; each has its own random numbers.
+            length: Steps of the sample; longer openings are left out.
         """
         openings = self.preprocessing.openings
         known = openings.get(label) or openings.get("")
@@ -140,10 +140,11 @@ class TuneGenerator:
 
 
 def check_request(request: Request, labels: list[str]) -> None:
-    """Raises InputError for what a music model cannot generate."""
+    """Raises InputError for arguments that music models do not support."""
     if request.beam:
         raise InputError(
-            f"{option_name('beam')} is not for tunes, whose likeliest is hardly ever a good one; "
+            f"{option_name('beam')} is not for tunes: the most probable tune is hardly ever a good "
+            f"one; "
             f"use {option_name('temperature')} 0.8, or 0"
         )
     if request.stop is not None:
@@ -152,8 +153,7 @@ def check_request(request: Request, labels: list[str]) -> None:
         )
     if request.condition is not None and not labels:
         raise InputError(
-            f"{option_name('condition')} {request.condition}: this model has learned no kinds "
-            "of tunes; "
+            f"{option_name('condition')} {request.condition}: this model is unconditional; "
             f"train with {option_name('condition')} genre"
         )
     if request.condition is not None and request.condition not in labels:
@@ -164,10 +164,10 @@ def check_request(request: Request, labels: list[str]) -> None:
 
 
 def append_steps(tune: Tune, played: np.ndarray, shift: int) -> Tune:
-    """The tune with sampled steps after it; a melody's holds lengthen its last note.
+    """Appends sampled steps to a tune; hold events of a melody lengthen its last note.
 
     Args:
-        tune: What was continued.
+        tune: The tune that is continued.
         played: Events [T] or chords [T, P], in the network's key.
         shift: Semitones from the network's key to the tune's.
     """

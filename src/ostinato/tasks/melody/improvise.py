@@ -1,4 +1,4 @@
-"""Sampling the steps of several tunes side by side, written as ABC at once."""
+"""Samples the steps of several tunes in parallel, and writes them as ABC at once."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ from ostinato.tasks.shared.inference import device_of
 
 @dataclass(frozen=True)
 class Beginning:
-    """What the network continues in one row, and how.
+    """The tune that one row of the batch continues.
 
     Args:
         features: Encodes the steps.
-        label, metre: Of the tune.
-        played: The steps so far, events [T] or chords [T, P]; maybe none.
+        label, metre: The label and the metre of the tune.
+        played: The steps so far, events [T] or chords [T, P]; T may be 0.
         sounding: The pitches that sound at the last of them, which a hold continues.
         length: Maximum number of steps to sample.
         writer: Writes the sampled steps.
@@ -52,24 +52,24 @@ class Beginning:
     shift: int
 
     def encode(self) -> Tensor:
-        """The features of the steps so far and of the first step to sample, [T + 1, D]."""
+        """Encodes the steps so far and the first step to sample, [T + 1, D]."""
         steps = np.arange(len(self.played) + 1)
         return self.features.encode(self.played, self.label, self.metre, steps)
 
     def encode_after(self, sampled: np.ndarray, number: int) -> Tensor:
-        """The features [1, D] of the step after the `number`-th sampled one, [1] or [1, P]."""
+        """Encodes the step after the `number`-th sampled one, [1] or [1, P], as features [1, D]."""
         step = np.array([len(self.played) + number])
         return self.features.encode(sampled, self.label, self.metre, step)
 
     def write(self, sounding: frozenset[int], struck: frozenset[int]) -> str:
-        """Writes a sampled step; gives the text that is complete."""
+        """Writes a sampled step; returns the ABC text that is complete."""
         return self.writer.add(
             {pitch + self.shift for pitch in sounding}, {pitch + self.shift for pitch in struck}
         )
 
 
 class NewPart(NamedTuple):
-    """What is new of a row: its text and, when the row is complete, all its sampled steps."""
+    """The new text of a row and, when the row is complete, all its sampled steps."""
 
     row: int
     text: str
@@ -84,8 +84,8 @@ def improvise(
 
     Args:
         network: A `models.music.Music` or another with its interface.
-        beginnings: What each row continues.
-        sampler: With a generator for each row.
+        beginnings: The tune that each row continues.
+        sampler: A sampler with a random generator for each row.
     """
     device = device_of(network)
     inputs, state = read_beginnings(network, beginnings)
@@ -111,7 +111,7 @@ def improvise(
                 yield NewPart(row, text, np.array(played[row]))
             elif text:
                 yield NewPart(row, text)
-        # complete rows are sampled further, and dropped, so that the batch keeps its shape
+        # sampling goes on for complete rows and is discarded, so that the batch keeps its shape
         features = [
             each.encode_after(sampled[row : row + 1], number) for row, each in enumerate(beginnings)
         ]
@@ -119,7 +119,9 @@ def improvise(
 
 
 def read_beginnings(network: Any, beginnings: Sequence[Beginning]) -> tuple[Tensor, State]:
-    """The features of the first step to sample, [N, D], and the state before it."""
+    """Reads the beginnings; returns the features [N, D] of the first step to sample, and the
+    state.
+    """
     device = device_of(network)
     features = [each.encode() for each in beginnings]
     lengths = torch.tensor([len(each) - 1 for each in features])
@@ -131,14 +133,14 @@ def read_beginnings(network: Any, beginnings: Sequence[Beginning]) -> tuple[Tens
 
 
 def is_end(step: np.ndarray) -> bool:
-    """Whether a sampled event is the end of the tune; chords have none."""
+    """Whether a sampled event is the end of the tune; chords have no end event."""
     return step.ndim == 0 and step == END
 
 
 def interpret_step(
     step: np.ndarray, before: frozenset[int]
 ) -> tuple[frozenset[int], frozenset[int]]:
-    """The pitches that sound at a step, and those of them that are struck.
+    """The pitches that sound at a step, and those that begin there.
 
     Args:
         step: An event, or a chord [P].

@@ -1,6 +1,6 @@
 """Music models fitted by counting: a Markov model of the steps, and the frequencies of the notes.
 
-They are the baselines of every report, and models of their own (`--model markov`).
+They are the baselines in reports, and can be trained as models (`--model markov`).
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from ostinato.data.music.tunes import END, EVENTS, Tune, chords_of, events_of
 from ostinato.tasks.shared.ngram_network import ngram_to_tensors
 
 ORDERS = (2, 3, 4, 5, 6, 8)
-DEFAULT_ORDER = 3  # where there are too few tunes to choose one
+DEFAULT_ORDER = 3  # with too few tunes to choose the order
 EVERY = 10  # every tenth tune is held out to choose the order
 
-CountingModel = NGram | NoteMarkov  # of events; of chords
+CountingModel = NGram | NoteMarkov  # for events; for chords
 
 
 class CountingModels(NamedTuple):
@@ -32,10 +32,10 @@ class CountingModels(NamedTuple):
 
 
 def fit_counting_models(tunes: Sequence[Tune], *, chords: bool) -> CountingModels:
-    """Counts the tunes.
+    """Fits the two models to tunes.
 
-    Of a single voice, an interpolated Kneser-Ney n-gram model of the events and a unigram model; of
-    chords, each pitch given its neighbourhood in the last two steps, and each pitch by itself.
+    For a single voice: an interpolated Kneser-Ney n-gram model of the events, and a unigram model.
+    For chords: each pitch given its neighbourhood in the last two steps, and independent pitches.
 
     Args:
         tunes: The training set, in the key that the model learns.
@@ -49,7 +49,7 @@ def fit_counting_models(tunes: Sequence[Tune], *, chords: bool) -> CountingModel
 
 
 def choose_order(sequences: Sequence[np.ndarray]) -> int:
-    """The order of the n-gram model that is best on a tenth of the tunes, held out."""
+    """Chooses the order of the n-gram model that is best on a held-out tenth of the tunes."""
     if len(sequences) < 2 * EVERY:
         return DEFAULT_ORDER
     training = [each for position, each in enumerate(sequences) if position % EVERY]
@@ -92,14 +92,14 @@ def describe_model(model: CountingModel) -> str:
 
 
 def model_tensors(model: CountingModel) -> dict[str, Tensor]:
-    """What a model counted, by the names of the buffers of its network."""
+    """The counts of a model as tensors, by the names of the buffers of its network."""
     if isinstance(model, NGram):
         return ngram_to_tensors(model)
     return {"on": torch.from_numpy(model.on), "seen": torch.from_numpy(model.seen)}
 
 
 def model_to_dict(model: CountingModel) -> dict[str, Any]:
-    """What a model counted, as JSON can hold it."""
+    """The counts of a model, as JSON values."""
     if isinstance(model, NoteMarkov):
         return model.to_dict()
     return {"levels": [[part.tolist() for part in level] for level in model.levels]}

@@ -1,6 +1,6 @@
 """Counting models with the interface of `models.music.Music`.
 
-They read what sounded before a step from the first columns of its features.
+They read the previous step from the first columns of a step's features.
 
 N rows, B batch, T steps, P pitches, D features.
 """
@@ -23,12 +23,12 @@ from ostinato.tasks.shared.ngram_network import NGramNetwork
 
 
 class EventMarkov(nn.Module):
-    """An n-gram model of events; each tune follows the end of another.
+    """An n-gram model of events; the context before a tune is the end of another.
 
-    Its state is the last events [N, order - 1], -1 for none.
+    Its state is the last events [N, order - 1], -1 for no event.
 
     Args:
-        tensors: The counts, as `markov.model_tensors` gives them.
+        tensors: The counts, as returned by `markov.model_tensors`.
     """
 
     def __init__(self, tensors: Mapping[str, Tensor]):
@@ -44,7 +44,7 @@ class EventMarkov(nn.Module):
         return self.events.losses(previous_events(batch.inputs), require_targets(batch), state)
 
     def read(self, inputs: Tensor, lengths: Tensor, state: State) -> State:
-        """The state after the given features [N, T, D]."""
+        """The state after features [N, T, D]."""
         kept = state.shape[1]
         rows = [
             torch.cat([row, events[:length]])
@@ -86,7 +86,7 @@ class ChordMarkov(nn.Module):
         return torch.zeros(rows, PITCHES, dtype=torch.bool)
 
     def probabilities(self, previous: Tensor, state: State) -> np.ndarray:
-        """p that each pitch is on [N, T, P].
+        """The probability that each pitch is on [N, T, P].
 
         Args:
             previous: The chord before each step [N, T, P] bool.
@@ -95,7 +95,7 @@ class ChordMarkov(nn.Module):
         markov = self.markov
         rows = []
         for row in torch.cat([state.unsqueeze(1), previous], 1).numpy():  # [T + 1, P]
-            # one step more, so that the last chord is a context, too
+            # one more step, so that the last chord is also a context
             contexts = encode_contexts(np.concatenate([row, np.zeros_like(row[:1])]))[2:]
             rows.append(markov.p[contexts * (len(markov.p) > 1), np.arange(PITCHES)])
         return np.stack(rows)
@@ -109,7 +109,7 @@ class ChordMarkov(nn.Module):
         return losses.float().to(batch.inputs.device), previous[:, -1]
 
     def read(self, inputs: Tensor, lengths: Tensor, state: State) -> State:
-        """The state after the given features [N, T, D]."""
+        """The state after features [N, T, D]."""
         previous = torch.cat([state.unsqueeze(1), previous_chords(inputs)], 1)
         return previous[torch.arange(len(previous)), lengths]
 
@@ -124,7 +124,7 @@ class ChordMarkov(nn.Module):
 def build_markov_network(
     tensors: Mapping[str, Tensor], *, chords: bool
 ) -> EventMarkov | ChordMarkov:
-    """The network of a counting model with these counts."""
+    """Builds the network of a counting model from its counts."""
     return ChordMarkov(tensors["on"], tensors["seen"]) if chords else EventMarkov(tensors)
 
 

@@ -1,4 +1,4 @@
-"""The recurrent network that predicts each step of a tune, or a counting model instead of it."""
+"""Builds the recurrent music model, or a counting model."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ostinato.tasks.melody.preprocessing import MelodyPreprocessing
 
 
 def build_network(options: MelodyOptions, preprocessing: MelodyPreprocessing) -> nn.Module:
-    """A fresh network, or the counting model that was fitted."""
+    """Builds a network with initial weights, or the counting model that was fitted."""
     if preprocessing.model_tensors is not None:
         tensors = {name: each.clone() for name, each in preprocessing.model_tensors.items()}
         return build_markov_network(tensors, chords=preprocessing.chords)
@@ -32,7 +32,7 @@ def build_network(options: MelodyOptions, preprocessing: MelodyPreprocessing) ->
 
 
 def build_head(options: MelodyOptions, *, chords: bool) -> Head:
-    """The output distribution of a step."""
+    """Builds the output layer, which gives the distribution of a step."""
     if not chords:
         return EventHead(options.hidden_size, EVENTS)
     if options.head == "independent":

@@ -35,9 +35,9 @@ class MelodyOptions(ModelChoice, JointOptions, RecurrentOptions):
         "condition the model on this label of the tunes: a table's column, a key in JSON, a "
         "folder's name, or a field of ABC (genre: R:, composer: C:, origin: O:, metre: M:)",
     )
-    repeats: bool = option(False, "play the repeated parts of ABC tunes twice")
+    repeats: bool = option(False, "expand the repeats of ABC tunes")
     normalise_key: bool = option(
-        False, "transpose every tune to C major or A minor, and the model's answers back"
+        False, "transpose every tune to C major or A minor, and predictions back"
     )
     bar_position: bool = option(
         True,
@@ -62,7 +62,8 @@ class MelodyOptions(ModelChoice, JointOptions, RecurrentOptions):
     )
     head: Literal["voices", "independent"] = option(
         "voices",
-        "chords: one note after the other, each given those before it, or each pitch independently",
+        "chords: voices: notes one after another, each given those before it; independent: each "
+        "pitch by itself",
     )
     downwards: bool = option(False, "chords: notes are chosen from the highest to the lowest")
     input_dropout: float = option(

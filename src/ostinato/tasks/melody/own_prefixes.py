@@ -1,4 +1,4 @@
-"""The losses of tunes when a model reads the tune itself, and when it reads its own steps."""
+"""Exposure bias of music models: losses after the tune's own steps and after the model's steps."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from ostinato.decoding.sampler import RowSampler
 from ostinato.tasks.melody.preprocessing import MelodyPreprocessing
 from ostinato.tasks.shared.inference import device_of
 
-STEPS = 64  # of a tune: four bars of 4/4 in sixteenths
+STEPS = 64  # steps compared: four bars of 4/4 in sixteenths
 
 
 @torch.inference_mode()
 def compare_prefixes(
     preprocessing: MelodyPreprocessing, network: Any, tunes: Sequence[Tune], steps: int = STEPS
 ) -> list[tuple[list[float], list[float], list[bool]]]:
-    """-log p of each of the first steps of tunes, after the tune's own steps and the model's.
+    """-log p of the first steps of tunes, given gold prefixes and given the model's own prefixes.
 
     The model's own steps are the most probable events, or the most probable notes of a chord one
-    after another; the targets stay where they are, so that a prefix that is only shifted is wrong.
+    after another. Targets keep their positions, so a prefix that is merely shifted counts as wrong.
 
     Args:
         preprocessing: The fitted preprocessing.
         network: A `models.music.Music` or another with its interface.
-        tunes: Those without steps are left out.
-        steps: The most steps of a tune.
+        tunes: The tunes; empty ones are left out.
+        steps: Maximum number of steps of a tune.
 
     Returns:
         For each tune (-log p on gold prefixes [T], on own prefixes [T], whether the own prefix is
@@ -56,7 +56,9 @@ def compare_prefixes(
 def run_freely(
     preprocessing: MelodyPreprocessing, network: Any, tune: Tune, inputs: Tensor, targets: Tensor
 ) -> tuple[list[float], list[bool]]:
-    """-log p of each target after the model's own steps, and whether these are the tune's."""
+    """-log p of each target given the model's own steps, and whether these equal the tune's so
+    far.
+    """
     state, greedy = network.initial_state(1), RowSampler([1], temperature=0.0)
     x, right = inputs[:1], True  # before the first step nothing is read: [1, D]
     losses, agreed = [], []

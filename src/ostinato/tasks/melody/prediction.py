@@ -1,4 +1,4 @@
-"""Continuations of tunes, and the log-probabilities that the metrics count."""
+"""Continuations of tunes, and the metric counts of their log-probabilities."""
 
 from __future__ import annotations
 
@@ -34,19 +34,19 @@ from ostinato.tasks.request import Piece, Request
 from ostinato.tasks.shared.inference import answer_in_batches, device_of
 
 METRIC_NAMES = ("perplexity", "nll_per_step")
-LONGEST_SHOWN = 160  # characters of a tune in the report
-EXAMPLE_BARS = 4  # of a test tune, continued in the report
-ROWS = 16  # of a batch, of tunes of the maximum length
+LONGEST_SHOWN = 160  # maximum characters of a tune in the report
+EXAMPLE_BARS = 4  # bars of a test tune that an example in the report continues
+ROWS = 16  # tunes per batch, for tunes of the maximum length
 
 
 @dataclass(frozen=True)
 class Continuation(Prediction):
-    """How a tune continues.
+    """The predicted continuation of a tune.
 
     Args:
         abc: The continuation in ABC, on one line.
         notes: Its notes; the tune that it continues begins at step 0.
-        steps: Its length.
+        steps: Its length in steps.
     """
 
     abc: str
@@ -86,7 +86,7 @@ class MelodyPredictor(Predictor):
         )
 
     def log_probabilities(self, network: nn.Module, records: Sequence[Tune]) -> list[float]:
-        """log P of each tune, its end included where it is predicted."""
+        """log P of each tune, including its end if the model predicts it."""
         return answer_in_batches(
             network,
             [self.preprocessing.encode(record) for record in records],
@@ -135,7 +135,7 @@ class MelodyPredictor(Predictor):
         return np.concatenate(found) if found else np.zeros(0)
 
     def count_steps(self, record: Tune) -> int:
-        """The number of steps that are predicted; the end of a melody is one."""
+        """The number of predicted steps, including the end of a melody."""
         return record.steps + (not self.preprocessing.chords)
 
     def count(
@@ -159,7 +159,7 @@ class MelodyPredictor(Predictor):
     def count_logs(
         self, logs: Sequence[float], records: Sequence[Tune], metric: str
     ) -> list[Counts]:
-        """What a metric counts of each tune, given its log-probability."""
+        """The counts of a metric for each tune, given its log-probability."""
         return [
             METRICS[metric].count(value, self.count_steps(record))
             for value, record in zip(logs, records, strict=True)
@@ -202,5 +202,5 @@ def split_along_time(batch: Batch, size: int) -> Iterator[Batch]:
 
 
 def shorten(text: str) -> str:
-    """The text, cut to the length that reports show."""
+    """Shortens a text to LONGEST_SHOWN characters."""
     return text if len(text) <= LONGEST_SHOWN else f"{text[: LONGEST_SHOWN - 1]}…"

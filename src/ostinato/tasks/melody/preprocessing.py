@@ -1,4 +1,4 @@
-"""What the training tunes decide (voices, labels, metres, openings), and tunes as examples."""
+"""Preprocessing of tunes: voices, labels, metres and openings; tunes as examples."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ from ostinato.tasks.preprocessing import Preprocessing
 from ostinato.tasks.shared.ngram_network import allocate_tensors, describe_tensors
 
 HIDDEN_LABELS = 0.1  # share of the labels hidden in training, for generation without a label
-POLYPHONIC = 0.05  # tunes with this share of steps on which notes sound together are chords
+POLYPHONIC = 0.05  # with this share of steps of several notes, steps are chords
 MOST_OPENINGS = 500  # openings kept for each label
-LONGEST_BAR = 400  # steps; positions in longer bars are no features
+LONGEST_BAR = 400  # steps; there are no position features for longer bars
 
 Value = TypeVar("Value")
 
 
 @dataclass(frozen=True)
 class MelodyPreprocessing(Preprocessing):
-    """What was fitted to the training tunes.
+    """Statistics of the training tunes, and the encoding of tunes.
 
     Args:
         options: The task's options.
@@ -41,7 +41,7 @@ class MelodyPreprocessing(Preprocessing):
         labels: The labels that condition the model.
         metres: The most frequent metre of each label; "" is the key for all tunes.
         bar_lengths: The lengths of the bars of the metres that occur, in steps.
-        openings: How the tunes of each label begin, under "" all tunes: lists
+        openings: The openings of the tunes of each label, and of all tunes under "": lists
             [steps of rest, first pitch]; empty for chords.
         model_tensors: The counts of a closed-form model; zeros until its weights are loaded.
     """
@@ -117,11 +117,13 @@ class MelodyPreprocessing(Preprocessing):
         return bool(self.options.transpose or self.labels) and not self.options.closed_form
 
     def trainable_records(self, records: Sequence[Tune]) -> list[Tune]:
-        """The tunes, split where they are longer than --maximum-steps."""
+        """The tunes; those longer than --maximum-steps are split."""
         return [part for record in records for part in record.parts(self.options.maximum_steps)]
 
     def normalise(self, tune: Tune) -> Tune:
-        """The tune in the key that the network learns: C with --normalise-key, else its own."""
+        """Transposes a tune to the key that the network learns: C with --normalise-key, else its
+        own.
+        """
         return normalise_key(self.options, tune)
 
     def key_shift(self, tune: Tune) -> int:
@@ -150,7 +152,7 @@ class MelodyPreprocessing(Preprocessing):
 
 
 def normalise_key(options: MelodyOptions, tune: Tune) -> Tune:
-    """The tune in C major or A minor with --normalise-key, else as it is."""
+    """Transposes a tune to C major or A minor with --normalise-key; otherwise unchanged."""
     return transpose_to_c(tune) if options.normalise_key else tune
 
 
@@ -159,8 +161,8 @@ def find_labels(records: Sequence[Tune], condition: str) -> list[str]:
     labels = [tune.label for tune in records if tune.label]
     if not labels:
         raise InputError(
-            f"{option_name('condition')} {condition}: no tune has such a label; give a folder a "
-            "kind, a table "
+            f"{option_name('condition')} {condition}: no tune has such a label; give a folder "
+            "for each label, a table "
             f"with the columns file and {condition}, or ABC with R: lines (genre)"
         )
     notify(f"{len(set(labels))} kinds: {format_counts(labels)}")
@@ -181,17 +183,19 @@ def count_tunes(options: MelodyOptions, records: Sequence[Tune], chords: bool) -
 
 
 def find_openings(options: MelodyOptions, records: Sequence[Tune]) -> list[list[int]]:
-    """How tunes begin: the steps of rest, as before an upbeat, and the pitch of the first note."""
+    """The openings of tunes: the steps of rest, as before an upbeat, and the pitch of the first
+    note.
+    """
     first = [normalise_key(options, tune).notes[0] for tune in records if tune.notes]
     return [[note.start, note.pitch] for note in first[:MOST_OPENINGS]]
 
 
 def share_of_chords(records: Sequence[Tune]) -> float:
-    """The share of the steps on which notes sound together."""
+    """The share of the steps with several notes."""
     together = sum(int((chords_of(tune).sum(1) > 1).sum()) for tune in records)
     return together / max(1, sum(tune.steps for tune in records))
 
 
 def most_frequent(values: Iterable[Value]) -> Value:
-    """The most frequent value; the first of several."""
+    """The most frequent value; of several, the first."""
     return Counter(values).most_common(1)[0][0]

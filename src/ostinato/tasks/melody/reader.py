@@ -1,4 +1,4 @@
-"""Tunes from MIDI, ABC and JSON, from folders of them, and from tables that list them."""
+"""Reads tunes from MIDI, ABC and JSON files, from folders, and from tables of files."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ostinato.notices import notify
 from ostinato.tasks.melody.options import MelodyOptions
 from ostinato.tasks.reader import Reader
 
-MOST_LISTED = 3  # tunes that do not parse are named, up to this many
+MOST_LISTED = 3  # maximum tunes named in a notice about tunes that do not parse
 
 
 class MelodyReader(Reader):
@@ -42,7 +42,7 @@ class MelodyReader(Reader):
         notify_left_out(reading, " ".join(map(display_path, files)))
 
     def as_record(self, value: Any) -> Tune:
-        """A tune, notes, ABC text, or a list of pitches or chords."""
+        """Makes a Tune of a tune, of notes, of ABC text, or of a list of pitches or chords."""
         if isinstance(value, Tune):
             return value
         if isinstance(value, str):
@@ -52,8 +52,8 @@ class MelodyReader(Reader):
         return self.reading().piece(value, "the input")
 
     def read_prompt(self, prompt: str | None, *, files: bool = True) -> Tune:
-        """The first tune of a file (if `files` may be named), or notes given as text; without a
-        prompt an empty tune.
+        """Reads a prompt: notes as text or, if `files` is true, the first tune of a file. Without a
+        prompt, an empty tune.
         """
         if prompt is None or not prompt.strip():
             return Tune((), 0)
@@ -77,7 +77,7 @@ def drop_silent(tunes: list[Tune], name: str) -> list[Tune]:
 
 
 def notify_left_out(reading: Reading, name: str) -> None:
-    """Tells which tunes do not parse."""
+    """Notifies of tunes that do not parse."""
     if reading.left_out:
         further = len(reading.left_out) - MOST_LISTED
         more = f", and {further:,} others" if further > 0 else ""
@@ -86,7 +86,7 @@ def notify_left_out(reading: Reading, name: str) -> None:
 
 
 def count_left_out(reading: Reading) -> str:
-    """Such as "2 tunes that do not parse"."""
+    """Counts the tunes left out: "2 tunes that do not parse"."""
     if len(reading.left_out) == 1:
         return "1 tune that does not parse"
     return f"{len(reading.left_out):,} tunes that do not parse"

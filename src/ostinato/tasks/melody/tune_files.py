@@ -1,4 +1,4 @@
-"""Generated tunes, and the files that they are written to: ABC, MIDI, sound and pictures."""
+"""Writes generated tunes as ABC, MIDI, WAV and pictures."""
 
 from __future__ import annotations
 
@@ -20,14 +20,15 @@ FORMATS = (".abc", ".png", ".wav", ".mid")
 class GeneratedTune(Tune):
     """A tune that begins with a prompt, which pictures show in another colour.
 
-    It compares as the tune that it is, and `_replace` gives a tune without a prompt.
+    It compares equal to the same tune without a prompt, and `_replace` returns one without a
+    prompt.
     """
 
     prompt_steps: int = 0
 
     @classmethod
     def from_tune(cls, tune: Tune, *, prompt_steps: int) -> Self:
-        """The tune, of which the first steps are a prompt."""
+        """Makes a generated tune; its first `prompt_steps` steps are the prompt."""
         generated = cls(*tune)
         generated.prompt_steps = prompt_steps
         return generated
@@ -40,7 +41,7 @@ def save_tunes(
 
     Args:
         tunes: The tunes.
-        path: Its suffix is the format; without one, every format is written.
+        path: The file; its suffix is the format, and without one every format is written.
         steps_per_quarter: The time grid.
         tempo: Quarter notes a minute.
 
@@ -53,8 +54,8 @@ def save_tunes(
     suffix = {".midi": ".mid", "": ""}.get(path.suffix.lower(), path.suffix.lower())
     if suffix and suffix not in FORMATS:
         raise InputError(
-            f"{path}: {path.suffix} is no kind of music file that can be written"
-            f"{nearest(suffix, FORMATS)}; without an ending, all kinds are"
+            f"{path}: {path.suffix} is not a music format that can be written"
+            f"{nearest(suffix, FORMATS)}; without a suffix, all formats are written"
         )
     contents: dict[Path, Content] = {}
     for form in (suffix,) if suffix else FORMATS:

@@ -1,4 +1,4 @@
-"""The scores of each class: precision, recall and F1, and how often it occurs."""
+"""Precision, recall, F1 and frequency of each class."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Hashable, Iterable
 
-Item = Hashable  # what is counted once in an example: a label, or a span with its place
+Item = Hashable  # counted once per example: a label, or a span with its position
 
 
 def score_classes(
@@ -16,12 +16,12 @@ def score_classes(
     """Precision, recall and F1 of each class in natural order.
 
     Args:
-        answers: For each example the (class, item) pairs that were predicted.
-        truths: Likewise the true ones.
+        answers: The predicted (class, item) pairs of each example.
+        truths: The true pairs of each example.
 
     Returns:
         {"PER": {"number": 12, "precision": 0.9, "recall": 0.75, "f1": 0.818}}, where `number` is
-        that of the true ones.
+        the number of true items.
     """
     given: Counter[str] = Counter()
     wanted: Counter[str] = Counter()
@@ -43,11 +43,11 @@ def score_classes(
 
 
 def natural_order(names: Iterable[str]) -> list[str]:
-    """Names sorted as people count: natural_order(["10", "2", "b"]) -> ["2", "10", "b"]"""
+    """Sorts names with numbers by value: natural_order(["10", "2", "b"]) -> ["2", "10", "b"]"""
     return sorted(names, key=natural_key)
 
 
 def natural_key(name: str) -> tuple[list[tuple[int, int, str]], str]:
-    """What `natural_order` sorts by: runs of digits are numbers, and come before letters."""
+    """The sort key of `natural_order`: runs of digits count as numbers, and precede letters."""
     parts = re.findall(r"[0-9]{1,18}|[^0-9]+", name)
     return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts], name

@@ -1,6 +1,4 @@
-"""Classifiers of one direction fed step by step: the answer after each item to all that came
-so far.
-"""
+"""Streaming for unidirectional classifiers: a prediction for the input so far after each item."""
 
 from __future__ import annotations
 
@@ -23,12 +21,12 @@ POOLED_STEP_BY_STEP = ("last", "both-ends", "mean", "max", "ensemble")
 
 
 class Pooled(NamedTuple):
-    """What one classifier carries.
+    """The state of one classifier.
 
     Attributes:
         recurrent: The recurrent state.
-        pooled: The sum, maximum or last of what the steps so far gave [1, P].
-        first: The output at the first step [1, P], for pooling `both-ends`; else [1, 0].
+        pooled: The sum, maximum or last of the outputs so far [1, P].
+        first: The output of the first step [1, P], for pooling `both-ends`; else [1, 0].
     """
 
     recurrent: State
@@ -37,11 +35,11 @@ class Pooled(NamedTuple):
 
 
 def why_not_step_by_step(network: nn.Module) -> str:
-    """Why a network's answer cannot follow its input step by step; empty where it can."""
+    """Why a network cannot predict step by step; "" if it can."""
     for member in members_of(network):
         body = getattr(member, "body", None)
         if not isinstance(member, Classifier) or not isinstance(body, RecurrentBody):
-            return "the network is not a recurrent one alone"
+            return "the network is not a single recurrent one"
         if member.contextual is not None:
             return f"the language models of {option_name('embeddings')} read the whole text"
         if body.recurrent.directions == 2:
@@ -58,17 +56,19 @@ def why_not_step_by_step(network: nn.Module) -> str:
 
 
 def members_of(network: nn.Module) -> list[nn.Module]:
-    """The classifiers of an ensemble, or the one."""
+    """The classifiers of an ensemble, or a single one as a list."""
     return network.members if isinstance(network, ClassifierEnsemble) else [network]
 
 
 class ClassifierStreamer(Streamer):
-    """Carries the recurrent state and what is pooled of each member; see `why_not_step_by_step`.
+    """Classifies step by step; the state holds the recurrent and pooled state of each member.
+
+    Only for networks without a reason in `why_not_step_by_step`.
 
     Args:
-        network: A Classifier, FrameClassifier or ClassifierEnsemble of one direction.
-        choose: The probabilities, [C] of the input so far or [T, C] of its new steps -> Prediction.
-        nothing: The probabilities before the first step.
+        network: A unidirectional Classifier, FrameClassifier or ClassifierEnsemble.
+        choose: Probabilities, [C] of the input so far or [T, C] of its new steps -> Prediction.
+        nothing: A function that gives the probabilities before the first step.
     """
 
     def __init__(
@@ -83,7 +83,7 @@ class ClassifierStreamer(Streamer):
 
     @abstractmethod
     def parse(self, item: Any) -> Example | None:
-        """The new steps of an item; None if it has none."""
+        """Encodes the new steps of an item; None if it has none."""
 
     def start(self) -> State:
         count = torch.zeros(1, 1, dtype=torch.int64)
@@ -114,7 +114,7 @@ class ClassifierStreamer(Streamer):
     def advance(
         self, member: Any, part: Pooled, item: Example, *, first: bool
     ) -> tuple[Pooled, Tensor]:
-        """What a member carries after these steps, and its outputs [1, T, P]."""
+        """Runs a member over new steps; returns its new state and its outputs [1, T, P]."""
         outputs, recurrent = member.body.recurrent(embed(member, item), None, part.recurrent)
         pooling, pooled = member.body.pooling, part.pooled
         if pooling == "max":
@@ -130,7 +130,9 @@ class ClassifierStreamer(Streamer):
         return Pooled(recurrent, pooled, start), outputs
 
     def so_far(self, parts: Sequence[Pooled], count: int) -> np.ndarray:
-        """The probabilities of all steps so far [C]; of frames, none for no new ones [0, C]."""
+        """The probabilities for the input so far [C]; [0, C] for frame labels, as no frame is
+        new.
+        """
         if self.per_step:
             return np.zeros((0, parts[0].pooled.shape[1]))
         rows = []
@@ -147,7 +149,7 @@ class ClassifierStreamer(Streamer):
 
 
 def start_member(member: Any) -> Pooled:
-    """What a classifier carries before the first step."""
+    """The state of a classifier before the first step."""
     recurrent = member.body.recurrent
     width = recurrent.output_size
     if member.body.pooling == "ensemble":
@@ -158,7 +160,7 @@ def start_member(member: Any) -> Pooled:
 
 
 def embed(member: Any, item: Example) -> Tensor:
-    """The vectors [1, T, E] that the classifier's body reads."""
+    """Embeds new steps as the inputs [1, T, E] of the classifier's body."""
     batch = collate([item._replace(targets=None)])
     vectors = batch.inputs if member.embedding is None else member.embedding(batch.inputs)
     if member.speller is not None:

@@ -1,4 +1,4 @@
-"""A baseline that is one of the task's own models, fitted by counting or by a solver."""
+"""A baseline that is one of the task's closed-form models."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from ostinato.tasks.baseline import Baseline
 from ostinato.tasks.prediction import Counts
 from ostinato.tasks.task import Task
 
-OTHER = "other"  # begins the names of a further baseline's tensors
+OTHER = "other"  # prefix of the names of the simpler baselines' tensors
 
 
 class ClosedFormBaseline(Baseline):
-    """The task with another `--model`, and the network that was fitted for it.
+    """A copy of the task with another `--model`, and the closed-form network fitted for it.
 
     Args:
-        task: Fitted, with that model.
-        network: The model.
+        task: The fitted task with that model.
+        network: The closed-form network.
         others: Further baselines for the report.
     """
 
@@ -38,7 +38,7 @@ class ClosedFormBaseline(Baseline):
 
     @classmethod
     def fit(cls, task: Task, records: Any, **changes: Any) -> Self:
-        """Fits `task` with some options changed to the training records."""
+        """Fits a copy of `task` with changed options to the training records."""
         other = Task(task.definition, replace(task.options, **changes))
         with silence_notices():
             other = other.fit(records)
@@ -78,14 +78,16 @@ class ClosedFormBaseline(Baseline):
     def restore(cls, task: Task, state: dict[str, Any]) -> Self:
         """The inverse of `state` and `tensors`; `task` gives the definition."""
         known = options.fields(task.definition.options)
-        # runs of before kept options that the data had decided in the preprocessing's state
+        # older versions saved options that the data decides in the preprocessing's state
         decided = {name: value for name, value in state["state"].items() if name in known}
         fitted = task.definition.create({**state["options"], **decided}).restore(state["state"])
         network = fitted.build_network()
         tensors: Mapping[str, Any] = state.get("tensors", {})
         network.load_state_dict(
             {
-                name: torch.as_tensor(values, dtype=torch.float32)  # lists in runs of before
+                name: torch.as_tensor(
+                    values, dtype=torch.float32
+                )  # lists in runs of older versions
                 for name, values in tensors.items()
                 if not name.startswith(OTHER)
             }

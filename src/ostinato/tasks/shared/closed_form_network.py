@@ -1,4 +1,4 @@
-"""What closed-form models with the interface of a network have in common."""
+"""The protocol of closed-form models with the interface of a network."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import nn
 
 @runtime_checkable
 class ClosedFormNetwork(Protocol):
-    """A model without gradient steps, whose parameters a solver gives."""
+    """A model whose parameters come from a solver instead of gradient steps."""
 
     def put(self, *parameters: np.ndarray) -> None:
         """Copies the result of the solver into the parameters."""
@@ -20,5 +20,5 @@ class ClosedFormNetwork(Protocol):
 def put_parameters(network: nn.Module, *parameters: np.ndarray) -> None:
     """Copies the result of a solver into a closed-form model."""
     if not isinstance(network, ClosedFormNetwork):
-        raise TypeError(f"a {type(network).__name__} is no closed-form model")
+        raise TypeError(f"a {type(network).__name__} is not a closed-form model")
     network.put(*parameters)

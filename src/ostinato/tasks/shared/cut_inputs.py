@@ -32,7 +32,7 @@ def report_cuts(task: Task, records: Iterable[Any]) -> None:
 
 
 def notify_cut(cuts: Sequence[int]) -> None:
-    """Notifies the user of how many inputs were cut; `cuts` has the number of tokens of each."""
+    """Notifies the user of how many inputs were cut, given the number of tokens cut from each."""
     if longer := sum(cut > 0 for cut in cuts):
         notify(
             f"{longer:,} of {len(cuts):,} {pluralise('input', len(cuts))} longer than the model "

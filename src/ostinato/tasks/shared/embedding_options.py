@@ -1,4 +1,4 @@
-"""Options of word vectors, and vectors trained by other programs (word2vec, GloVe)."""
+"""Options of word embeddings, and pretrained embeddings (word2vec, GloVe)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ostinato.tasks.task_options import TaskOptions
 
 @dataclass(frozen=True)
 class EmbeddingOptions(TaskOptions):
-    embedding_size: int = option(256, "dimensions of a token's vector", minimum=1)
+    embedding_size: int = option(256, "dimensions of a token's embedding", minimum=1)
     embeddings: str | None = option(
         None,
         "pretrained vectors (word2vec text or binary, GloVe); sets --embedding-size",
@@ -41,6 +41,6 @@ def read_vectors(path: str, tokens: Sequence[str]) -> Pretrained:
     found = read_embeddings(path, tokens)
     notify(
         f"{path}: vectors for {found.coverage:.0%} of the vocabulary, "
-        f"{found.vectors.shape[1]} numbers each"
+        f"of size {found.vectors.shape[1]}"
     )
     return found

@@ -1,4 +1,4 @@
-"""Batched inference: examples through a network in batches of similar length, on its device."""
+"""Batched inference: runs a network on batches of examples of similar length, on its device."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ def device_of(network: nn.Module) -> torch.device:
     return next(network.parameters(), torch.zeros(())).device
 
 
-BLOCK = 16  # rows to whose multiples batches are filled up, see `independent_rows`
-SHORTEST = 16  # steps to which short rows are padded there
+BLOCK = 16  # batches are filled up to a multiple of this, see `independent_rows`
+SHORTEST = 16  # the shortest padded length there, in steps
 _independent: ContextVar[bool] = ContextVar("independent", default=False)
 
 
 @contextmanager
 def independent_rows() -> Iterator[None]:
-    """Inside the `with` block a row's answer has the same bits whatever rows it is answered with.
+    """Inside the `with` block the results of a row have the same bits in any batch.
 
-    Products of few rows, and of rows left over from a whole block, are computed by other
-    instructions than those of many, and sums over more steps, were they zeros, in another order. So
-    every batch is filled up to a multiple of BLOCK rows (the bits are then the same, measured with
-    AVX-512 for 1 to 64 rows), and all rows of a batch are padded to the same number of steps, a
-    power of two that depends on each row alone. Whoever relies on it on another processor compares
-    now and then, as the server does."""
+    Matrix products use other instructions for a few rows, and for the rows left over from a block,
+    than for many rows; and sums over more steps, even of zeros, are added in another order. So
+    every batch is filled up to a multiple of BLOCK rows, and padded to a power of two that each of
+    its rows would get by itself. That the bits are then equal was measured with AVX-512 for 1 to 64
+    rows. On other processors, compare a sample of results, as the server does.
+    """
     token = _independent.set(True)
     try:
         yield
@@ -50,8 +50,10 @@ def padded_length(example: Example) -> int:
 
 
 def fill_block(example: Example, rows: int) -> list[Example]:
-    """Copies of an example, each repeated until it has its padded length: as many as a batch of
-    `rows` lacks to a multiple of BLOCK."""
+    """Copies of an example that fill a batch of `rows` rows up to a multiple of BLOCK.
+
+    Each copy repeats the example's steps up to its padded length.
+    """
     length = padded_length(example)
     times = -(-length // len(example.inputs))
     inputs = torch.cat([example.inputs] * times)[:length]
@@ -66,7 +68,7 @@ def fill_block(example: Example, rows: int) -> list[Example]:
 
 
 def split_by_padding(examples: Sequence[Example]) -> Iterator[list[int]]:
-    """The positions of examples of equal padded length."""
+    """Groups the indices of examples of equal padded length."""
     groups: dict[int, list[int]] = {}
     for row, example in enumerate(examples):
         if len(example.inputs):
@@ -85,15 +87,15 @@ def answer_in_batches(
     key: Callable[[Example], Any] | None = None,
     with_targets: bool = False,
 ) -> list[Answer]:
-    """An answer for every example, in order, computed in batches of similar length.
+    """Applies `answer` to batches of examples of similar length; the results keep the order.
 
     Args:
-        network: Decides the device of the batches.
-        examples: What to answer.
-        answer: A batch -> the answers to its rows.
-        empty: The answer to an example without inputs, which is in no batch.
+        network: The network, on the device of the batches.
+        examples: The examples.
+        answer: A batch -> the results for its rows.
+        empty: The result for an example without inputs, which is in no batch.
         tokens: Maximum number of tokens of a batch, padding included.
-        key: What to sort by; the length of the inputs where None.
+        key: The sort key of an example; None for the length of its inputs.
         with_targets: Whether the batches keep the examples' targets.
     """
     answers = [empty] * len(examples)

@@ -1,8 +1,8 @@
-"""Network and baseline that answer together: p = weight p_network + (1 - weight) p_baseline.
+"""Linear interpolation of network and baseline: p = weight p_network + (1 - weight) p_baseline.
 
-The weight is that of the highest likelihood of the dev set, 0.5 where that is small. A task takes
-part where its predictor has `join` and `unit_log_probabilities`, and its options are
-`JointOptions`."""
+The weight maximises the likelihood of the dev set; it is 0.5 if that is small. A task supports this
+if its predictor has `join` and `unit_log_probabilities` and its options derive from `JointOptions`.
+"""
 
 from __future__ import annotations
 
@@ -18,31 +18,32 @@ from ostinato.options import option
 from ostinato.tasks.baseline import Baseline
 from ostinato.tasks.task_options import TaskOptions
 
-ITERATIONS = 100  # of expectation maximisation, of which the first few suffice mostly
-LARGEST_WEIGHT = 0.98  # of the network, from which on the baseline is not worth its time
+ITERATIONS = 100  # of expectation maximisation, more than it usually needs
+LARGEST_WEIGHT = 0.98  # of the network; above, the baseline is not worth its time
 LEAST_GAIN = 2.0  # standard errors of the mean log-probability
-LEAST_UNITS = 50  # labels or tokens to choose a weight by; with fewer, both have the same
+LEAST_UNITS = 50  # labels or tokens to estimate a weight; with fewer, it is 0.5
 
 
 @dataclass(frozen=True)
 class JointOptions(TaskOptions):
-    """Options of a task whose network can answer together with its baseline."""
+    """Options of a task whose network can be interpolated with its baseline."""
 
     alone: bool = option(
         False,
-        "answer with the network alone, not together with its baseline; they answer together where "
-        "that is significantly better on the dev set",
+        "predict with the network alone; by default it is interpolated with its baseline if that "
+        "is "
+        "significantly better on the dev set",
         when_predicting=True,
     )
 
 
 class JointLabels(nn.Module):
-    """A network that gives each label a probability, and a baseline that does.
+    """The interpolation of a network and a baseline that both give probabilities of labels.
 
     Args:
         network: The network.
-        baseline: Has `probabilities`.
-        weight: Of the network.
+        baseline: A baseline with `probabilities`.
+        weight: The weight of the network.
     """
 
     def __init__(self, network: nn.Module, baseline: Baseline, weight: float):
@@ -50,12 +51,12 @@ class JointLabels(nn.Module):
         self.network, self.baseline, self.weight = network, baseline, weight
 
     def mix(self, own: np.ndarray, other: np.ndarray) -> np.ndarray:
-        """The probabilities of both together, [F, C]."""
+        """Interpolates the probabilities of network and baseline, [F, C] each."""
         return self.weight * own + (1 - self.weight) * other
 
 
 def join_labels(network: nn.Module, baseline: Baseline, weight: float) -> JointLabels | None:
-    """Both together; None where the baseline has no probabilities."""
+    """Interpolates network and baseline; None if the baseline has no probabilities."""
     return JointLabels(network, baseline, weight) if len(baseline.labels) else None
 
 
@@ -65,13 +66,14 @@ def label_rows(
     names: Sequence[str],
     own: Callable[[nn.Module, Sequence[Any]], list[np.ndarray]],
 ) -> list[np.ndarray]:
-    """The probability of each label, [F, C] a record: F is 1, or the number of its steps.
+    """The probability of each label, [F, C] for each record; F is 1, or its number of steps.
 
     Args:
         network: A network, or JointLabels.
-        records: To label.
+        records: The records to label.
         names: The labels.
-        own: (network, records) -> the rows of a network; zeros for a record without inputs.
+        own: (network, records) -> the probabilities of a plain network; zeros for a record
+            without inputs.
     """
     if not isinstance(network, JointLabels):
         return own(network, records)
@@ -86,8 +88,9 @@ def label_rows(
 def baseline_rows(
     baseline: Baseline, records: Sequence[Any], names: Sequence[str]
 ) -> list[np.ndarray]:
-    """The baseline's probability of each of these labels, [F, C] a record; a label that it does
-    not know has none."""
+    """The baseline's probability of each of these labels, [F, C] for each record; 0 for labels
+    that it does not know.
+    """
     found = (baseline.probabilities(records) or []) if len(records) else []
     rows = [np.atleast_2d(np.asarray(row, np.float64)) for row in found]
     if list(baseline.labels) == list(names):
@@ -104,8 +107,9 @@ def label_log_probabilities(
     *,
     several: bool = False,
 ) -> np.ndarray:
-    """log p of each true label [N], one for each step or, with `several`, for each label's yes or
-    no; those of labels unseen in training are left out.
+    """log p of each true label [N]; labels unseen in training are left out.
+
+    With `several`, one value for the presence or absence of each label.
 
     Args:
         rows: The probabilities [F, C] of each record.
@@ -130,25 +134,31 @@ def label_log_probabilities(
 
 
 class Chosen(NamedTuple):
-    """The weight of the network, and what the mean log-probability gains by the mixture, in
-    standard errors; None where there are too few labels to measure that."""
+    """A weight of the network, and how much it helps.
+
+    Attributes:
+        weight: The weight of the network.
+        gain: The gain in mean log-probability by interpolation, in standard errors; None if there
+            are too few labels to measure it.
+    """
 
     weight: float
     gain: float | None
 
     @property
     def helps(self) -> bool:
-        """Whether the mixture is significantly better than the network alone, or nobody knows: on
-        average over data sets, two models of different kinds are better than one."""
+        """Whether to use the interpolation: it is significantly better than the network alone, or
+        there is too little data to tell, as two models of different kinds are better on average.
+        """
         return self.gain is None or (self.weight <= LARGEST_WEIGHT and self.gain >= LEAST_GAIN)
 
 
 def choose_weight(own: np.ndarray, other: np.ndarray) -> Chosen:
-    """The weight of the highest likelihood, by expectation maximisation.
+    """Finds the maximum likelihood weight by expectation maximisation; 0.5 for too little data.
 
     Args:
         own: The network's log-probabilities [N].
-        other: The baseline's of the same labels or tokens [N].
+        other: The baseline's log-probabilities of the same labels or tokens [N].
     """
     if not len(own):
         return Chosen(1.0, 0.0)
@@ -161,7 +171,7 @@ def choose_weight(own: np.ndarray, other: np.ndarray) -> Chosen:
             break
         odds = math.log(weight / (1 - weight)) + own - other
         weight = float((1 / (1 + np.exp(-np.clip(odds, -700.0, 700.0)))).mean())
-    # as it is saved
+    # rounded as it is saved
     weight = round(min(1.0, max(0.0, weight)), 4)
     with np.errstate(divide="ignore"):
         mixed = np.logaddexp(np.log(weight) + own, np.log(1 - weight) + other)

@@ -1,4 +1,4 @@
-"""Labels: as targets, as class weights, with their probabilities, and as the metrics count them."""
+"""Labels as targets, their weights in the loss, their probabilities, and their metric counts."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from ostinato.tasks.shared.probability_network import require_probabilities
 
 
 def split_labels(label: str, separator: str | None) -> list[str]:
-    """The labels of an example: split_labels("a, b", ",") -> ["a", "b"]; without a separator,
-    the one it has.
+    """The labels of an example: split_labels("a, b", ",") -> ["a", "b"]; without a separator, the
+    whole text is one label.
     """
     if separator is None:
         return [label] if label else []
@@ -34,7 +34,7 @@ def encode_labels(labels: Sequence[str], known: Vocabulary, *, several: bool) ->
     """The target of an example.
 
     Args:
-        labels: Of the example.
+        labels: The labels of the example.
         known: All labels of the model.
         several: Whether an example may have several labels.
 
@@ -48,10 +48,10 @@ def encode_labels(labels: Sequence[str], known: Vocabulary, *, several: bool) ->
 
 
 def weigh_classes(kind: str, labels: Sequence[Sequence[str]], known: Sequence[str]) -> list[float]:
-    """The weight of each class in the loss, 1 in the mean over the examples.
+    """The weight of each class in the loss; the mean weight over the examples is 1.
 
-    "balanced" is the inverse of the class's frequency, "root" the square root of that, "none"
-    equal.
+    A weight is the inverse class frequency ("balanced") or its square root ("root"); with "none"
+    all are equal.
     """
     counts = Counter(label for each in labels for label in each)
     power = {"none": 0.0, "root": 0.5, "balanced": 1.0}[kind]
@@ -104,12 +104,12 @@ def count_labels(
     *,
     several: bool,
 ) -> dict[str, list[Counts]]:
-    """What accuracy, F1 and calibration error count of each example.
+    """The counts of each example for accuracy, F1 and calibration error.
 
     Args:
         chosen: The labels predicted for each example.
         probabilities: Each label's probability for each example.
-        truths: The true labels of each example; unknown ones are one further class in F1.
+        truths: The true labels of each example; all unknown ones are one more class in F1.
         known: All labels of the model.
         several: Whether an example may have several labels.
     """
@@ -131,8 +131,8 @@ def count_labels(
 def count_calibration(
     probabilities: Mapping[str, float], truth: Sequence[str], right: bool, *, several: bool
 ) -> Counts:
-    """What the calibration error counts of one choice among the classes; or of every label's
-    yes or no.
+    """The counts of the calibration error for one example: of its predicted class or, with
+    `several`, of the presence of every label.
     """
     count = METRICS["calibration_error"].count
     if not several:
@@ -145,7 +145,7 @@ def count_calibration(
 
 
 def notify_unseen(labels: Sequence[str], known: Vocabulary) -> None:
-    """Tells how many labels of a test set no training example had."""
+    """Notifies of test labels that were not in the training data."""
     unseen = [label for label in labels if label not in known]
     if unseen:
         notify(

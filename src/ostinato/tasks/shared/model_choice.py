@@ -1,4 +1,4 @@
-"""Tasks whose --model names a recurrent cell or a baseline, all used by the same commands."""
+"""Options of tasks whose --model names a recurrent cell or a baseline."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ class ModelChoice(TaskOptions):
     """Options with a `model` and a `cell` field; `--model gru` means a recurrent network of
     that cell.
 
-    Mix in to the left of the class that declares the two fields."""
+    As a mixin it must come before the class that declares the two fields.
+    """
 
     def __post_init__(self) -> None:
         model: str = self.model  # type: ignore[attr-defined]  # declared by the subclass

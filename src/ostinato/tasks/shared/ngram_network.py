@@ -25,7 +25,7 @@ class NGramNetwork(nn.Module):
         tensors: The counts of each order, as `ngram_to_tensors` names them; they become buffers.
         size: Vocabulary size V.
         impossible: Tokens that never occur in a text.
-        line_end: As of `NGram`.
+        line_end: The id of the token that ends a line; see `NGram`.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class NGramNetwork(nn.Module):
 
     @property
     def ngram(self) -> NGram:
-        """The n-gram model of the buffers; built at the first use, when they have been loaded."""
+        """The n-gram model in the buffers; built at first use, after they have been loaded."""
         if self.built is None:
             self.built = ngram_from_tensors(
                 dict(self.named_buffers()),
@@ -131,7 +131,7 @@ def ngram_from_tensors(
 
 
 def describe_tensors(tensors: Mapping[str, Tensor]) -> dict[str, list[Any]]:
-    """Type and shape of each tensor, as JSON can hold them: {"counts_1": ["uint8", 40]}."""
+    """Type and shape of each tensor, as JSON values: {"counts_1": ["uint8", 40]}."""
     return {
         name: [str(tensor.dtype).removeprefix("torch."), *tensor.shape]
         for name, tensor in tensors.items()
@@ -139,7 +139,7 @@ def describe_tensors(tensors: Mapping[str, Tensor]) -> dict[str, list[Any]]:
 
 
 def allocate_tensors(descriptions: Mapping[str, Sequence[Any]]) -> dict[str, Tensor]:
-    """Zeros of the described types and shapes, which loading a model fills.
+    """Allocates zeros of the described types and shapes, which loading a model fills.
 
     allocate_tensors({"counts_1": ["uint8", 40]}) -> {"counts_1": 40 zeros}"""
     return {

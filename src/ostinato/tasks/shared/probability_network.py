@@ -1,4 +1,4 @@
-"""What a network offers that gives probabilities."""
+"""The protocol of networks that give probabilities of labels."""
 
 from __future__ import annotations
 
@@ -14,12 +14,14 @@ class ProbabilityNetwork(Protocol):
     """A network that gives the probability of every label."""
 
     def probabilities(self, batch: Batch) -> Tensor:
-        """[B, C] of whole sequences, or [B, T, C] of each step."""
+        """The probabilities of the labels: [B, C] for whole sequences, or [B, T, C] for each
+        step.
+        """
         ...
 
 
 def require_probabilities(network: nn.Module) -> ProbabilityNetwork:
-    """The network, which its task has built as one that gives probabilities."""
+    """Narrows the type of a network that its task has built to give probabilities."""
     if not isinstance(network, ProbabilityNetwork):
-        raise TypeError(f"a {type(network).__name__} gives no probabilities")
+        raise TypeError(f"a {type(network).__name__} does not give probabilities")
     return network

@@ -28,7 +28,7 @@ class RankedAnswers(Prediction):
 
     @property
     def n_best_details(self) -> dict[str, Any]:
-        """All answers as JSON shows them; nothing where only the best was asked for."""
+        """All answers for the JSON output; empty if only the best was asked for."""
         if not self.n_best:
             return {}
         return {

@@ -1,4 +1,4 @@
-"""Options of the recurrent network that all tasks share. A task with other defaults redefines them:
+"""Options of the recurrent network, shared by all tasks. A task changes a default like this:
 
 hidden_size: int = redefine(RecurrentOptions, "hidden_size", 512)
 """

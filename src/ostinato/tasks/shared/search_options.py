@@ -1,4 +1,4 @@
-"""Options of decoding, for tasks that answer token by token, and the search that they describe."""
+"""Options of decoding for tasks whose predictions are token sequences, and the decoding itself."""
 
 from __future__ import annotations
 
@@ -27,32 +27,38 @@ class SearchOptions(TaskOptions):
     )
     length_penalty: float = option(
         1.0,
-        "0 ranks by probability alone, more favours longer ones (Wu et al. 2016)",
+        "0 ranks by probability alone, larger values favour longer ones (Wu et al. 2016)",
         minimum=-20,
         maximum=20,
         when_predicting=True,
     )
     sampling: bool = option(
-        False, "draw each answer at random instead of searching the likeliest", when_predicting=True
+        False,
+        "sample at random instead of searching for the most probable answer",
+        when_predicting=True,
     )
     temperature: float = option(
         1.0,
-        "sampling: below 1 sharper, above 1 flatter, 0 the likeliest",
+        "sampling: below 1 sharpens the distribution, above 1 flattens it, 0 is greedy",
         minimum=0,
         when_predicting=True,
     )
     top_k: int = option(
-        0, "sampling: from the k likeliest tokens; 0 for all", minimum=0, when_predicting=True
+        0, "sampling: from the k most probable tokens; 0 for all", minimum=0, when_predicting=True
     )
     top_p: float = option(
         1.0,
-        "sampling: from the likeliest tokens that hold this share of the probability",
+        "sampling: from the most probable tokens with this total probability (nucleus)",
         minimum=0,
         maximum=1,
         when_predicting=True,
     )
     n_best: int = option(
-        1, "answers given for each input", minimum=1, maximum=1000, when_predicting=True
+        1,
+        "number of answers for each input, the best first",
+        minimum=1,
+        maximum=1000,
+        when_predicting=True,
     )
 
     def __post_init__(self) -> None:
@@ -77,13 +83,13 @@ def search(
     maximum_length: int | Tensor,
     watch_attention: bool,
 ) -> list[list[Hypothesis]]:
-    """The n best answers to each input of a batch by beam search, or one drawn at random.
+    """The n best answers to each input of a batch by beam search, or one random sample.
 
     Args:
-        options: What kind of search, its width and penalties.
+        options: The options of decoding.
         network: An encoder-decoder.
         batch: The inputs, without targets.
-        maximum_length: Of an answer in tokens, one for all inputs or one each, [B].
+        maximum_length: Maximum tokens of an answer, for all inputs or for each [B].
         watch_attention: Whether hypotheses carry the attention weights.
 
     Returns:

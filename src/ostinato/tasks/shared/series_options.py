@@ -1,4 +1,4 @@
-"""Options of tasks that read tables of time series: where names, times and values are."""
+"""Options of tasks that read tables of time series: the columns of names, times and values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Series that are fed step by step: their values, and the last ones as tensors to be stored."""
+"""The state of streamed series: their last values, as tensors."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from ostinato.tasks.shared.streamer import Streamer
 
 
 class SeriesState:
-    """The last K values of a series, and how many there were in all.
+    """The last K values of a series, and the number of values so far.
 
     Args:
-        tensors: (the number of all values [1, 1], the last K values [1, K], 0 where missing or
-            before the first, whether each is there [1, K]).
+        tensors: (number of values so far [1, 1], the last K values [1, K], 0 where missing or
+            before the first, whether each is present [1, K]).
     """
 
     def __init__(self, tensors: Any):
@@ -29,7 +29,7 @@ class SeriesState:
 
     @classmethod
     def empty(cls, most: int) -> SeriesState:
-        """Before the first value; `most` is K."""
+        """The state before the first value; `most` is K."""
         return cls(
             (
                 torch.zeros(1, 1, dtype=torch.int64),
@@ -45,13 +45,13 @@ class SeriesState:
 
     @property
     def known(self) -> np.ndarray:
-        """The values that are kept, in the order of time, NaN where missing."""
+        """The last values in temporal order, NaN where missing."""
         _, values, seen = self.tensors
         found = np.where(seen[0].numpy() > 0, values[0].numpy(), np.nan)
         return found[max(0, len(found) - self.count) :]
 
     def append(self, new: np.ndarray) -> SeriesState:
-        """The state after some more values."""
+        """The state after new values."""
         count, values, seen = self.tensors
         most = values.shape[1]
         missing = np.isnan(new)
@@ -67,7 +67,7 @@ class SeriesState:
 
 
 class SeriesStreamer(Streamer):
-    """The base of what is fed values of a series."""
+    """The base class of streamers whose items are values of a series."""
 
     item = "a number, or a list of them; null for a missing one"
 
@@ -79,5 +79,5 @@ class SeriesStreamer(Streamer):
 
 
 def axis_after(count: int) -> TimeAxis:
-    """The time axis of the steps count + 1, count + 2, ..."""
+    """A time axis that continues after `count` steps: count + 1, count + 2, ..."""
     return TimeAxis(Frequency("step"), count + 1, 0, TimeFormat(""))

@@ -1,5 +1,5 @@
-"""What small data sets get: random parts of the examples (crops), and several networks
-(members).
+"""Defaults for small data sets: random crops of the examples, and an ensemble of networks
+(`members`).
 """
 
 from __future__ import annotations
@@ -11,20 +11,17 @@ from torch import Tensor
 
 Steps = TypeVar("Steps", np.ndarray, list, Tensor)
 
-FEW_SEQUENCES = (
-    500  # fewer sequences are learned from random parts, so that the network does not memorise them
-)
-LEAST_PART = 0.5  # a random part has at least this share of the steps
-FEW_STEPS = (
-    20_000  # series of at most this many steps in all train fast enough for several networks
-)
+# with fewer sequences, training uses random crops, so that the network does not memorise them
+FEW_SEQUENCES = 500
+LEAST_PART = 0.5  # the smallest share of the steps in a crop
+FEW_STEPS = 20_000  # with at most this many steps in total, several networks train fast enough
 MEMBERS = 4
 # poolings whose result does not depend on where in the sequence the relevant steps are
 POSITION_FREE_POOLINGS = ("mean", "max", "attention", "ensemble")
 
 
 def random_part(steps: Steps, seed: int, least: float) -> Steps:
-    """A random contiguous part of a series [T, ...] or of a text's tokens.
+    """A random crop: a contiguous part of a series [T, ...] or of a text's tokens.
 
     Args:
         steps: The whole sequence.

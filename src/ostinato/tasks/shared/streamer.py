@@ -1,13 +1,13 @@
-"""Models fed item by item: the state of a sequence goes in with each item and comes out with
-its answer.
+"""Streaming: models that are fed item by item. The caller holds the state of a sequence, passes it
+in with each item and gets it back with the prediction.
 
     streamer = task.predictor.streamer(network)
     state = streamer.start()
     answer, state = streamer.feed(streamer.parse("a"), state)
 
-A state is a tuple of tensors, nested or not, whose first dimension is 1. What a state is made of is
-up to the streamer; nobody else looks into it. `to_tensors` stores it, `from_tensors` restores it. A
-streamer whose state is more than tensors, such as a beam, has both of its own.
+A state is a tuple of tensors, nested or not, whose first dimension is 1; its structure is private
+to the streamer. `to_tensors` stores it, `from_tensors` restores it. A streamer whose state is not
+only tensors, such as a beam, overrides both.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ class Streamer(ABC):
     """Feeds a model item by item.
 
     Attributes:
-        carries_state: Whether an answer depends on the items before it.
-        item: What an item is, in a phrase.
-        why_not: Why no state is carried; empty where one is.
-        listens: Whether items are chunks of sound, and `listen` is there.
+        carries_state: Whether a prediction depends on the items before it.
+        item: A phrase that describes an item.
+        why_not: Why no state is carried; "" if one is.
+        listens: Whether items are chunks of sound, so that `listen` is supported.
     """
 
     carries_state: ClassVar[bool] = True
@@ -43,54 +43,58 @@ class Streamer(ABC):
         """The state before the first item."""
 
     def listen(self, rate: int) -> State:
-        """The state before the first chunk of a sound of `rate` samples a second.
+        """The state before the first chunk of a recording of `rate` samples per second.
 
         Raises:
-            InputError: The model does not listen, or no sound has this rate.
+            InputError: The items are not chunks of sound, or the rate is out of range.
         """
-        raise InputError(self.why_not or "a rate is for chunks of sound; this model hears none")
+        raise InputError(
+            self.why_not or "a rate is for chunks of sound, which this model does not read"
+        )
 
     @abstractmethod
     def parse(self, item: Any) -> Any:
-        """An item, checked and encoded, as `feed` takes it.
+        """Checks and encodes an item for `feed`.
 
         Raises:
-            InputError: It is not what the model reads.
+            InputError: The model does not read such items.
         """
 
     @abstractmethod
     def feed(self, item: Any, state: State) -> tuple[Any, State]:
-        """The answer (a Prediction) to a parsed item, and the state after it."""
+        """The Prediction after a parsed item, and the new state."""
 
     def finish(self, state: State) -> tuple[Any, State]:
-        """The sequence has ended: the answer to all of it, and the state before the next one.
+        """Ends the sequence: the prediction for all of it, and the state before the next one.
 
         Raises:
-            InputError: An answer of this model does not depend on where a sequence ends.
+            InputError: The predictions of this model do not depend on the end of a sequence.
         """
         raise InputError("the end of a sequence changes nothing for this model")
 
     def to_tensors(self, state: State) -> dict[str, Tensor]:
-        """A state as named tensors, to be stored."""
+        """Converts a state to named tensors, for storing."""
         return flatten_state(state)
 
     def from_tensors(self, tensors: dict[str, Tensor]) -> State:
-        """The inverse of `to_tensors`. Raises InputError for what is no state of the model."""
+        """The inverse of `to_tensors`. Raises InputError for what is not a state of the model."""
         return restore_state(tensors, self.start())
 
     def feed_all(self, items: Sequence[Any], states: Sequence[State]) -> list[tuple[Any, State]]:
-        """An item of each of several sequences; the answers are those of `feed`, bit for bit."""
+        """Feeds an item to each of several sequences; the results equal those of `feed` bit for
+        bit.
+        """
         return [self.feed(*pair) for pair in zip(items, states, strict=True)]
 
 
 class WholeInputs(Streamer):
-    """Answers each item on its own: for models that need the whole of a sequence at once.
+    """Predicts each item by itself, for models that need a whole sequence at once.
 
     Args:
-        predictor: Of the task.
+        predictor: The task's predictor.
         network: The trained network.
         as_record: A value from Python -> a record.
-        why_not: Why no state is carried.
+        why_not: The reason why no state is carried.
     """
 
     carries_state = False
@@ -121,14 +125,14 @@ def leaves(state: State) -> Iterator[Tensor]:
 
 
 def is_plain(state: State) -> bool:
-    """Whether a state has nothing but tensors, so that it can be stored."""
+    """Whether a state consists of tensors only, so that it can be stored."""
     if isinstance(state, tuple):
         return all(map(is_plain, state))
     return state is None or isinstance(state, Tensor)
 
 
 def join_states(states: Sequence[State]) -> State:
-    """The states of N sequences as one of N rows."""
+    """Joins the states of N sequences to one state of N rows."""
     first = states[0]
     if first is None:
         return None
@@ -139,7 +143,7 @@ def join_states(states: Sequence[State]) -> State:
 
 
 def split_state(state: State, rows: int) -> list[State]:
-    """The state of N rows as N states of one row, each in memory of its own."""
+    """Splits a state of N rows into N states of one row, copied."""
     if state is None:
         return [None] * rows
     if isinstance(state, Tensor):
@@ -151,7 +155,9 @@ def split_state(state: State, rows: int) -> list[State]:
 
 
 def flatten_state(state: State) -> dict[str, Tensor]:
-    """The tensors of a state by their position: (h, (c, d)) -> {"0": h, "1.0": c, "1.1": d}."""
+    """Names the tensors of a state by their position: (h, (c, d)) -> {"0": h, "1.0": c, "1.1":
+    d}.
+    """
     found: dict[str, Tensor] = {}
 
     def visit(part: State, name: str) -> None:
@@ -168,7 +174,7 @@ def flatten_state(state: State) -> dict[str, Tensor]:
 def restore_state(tensors: dict[str, Tensor], like: State) -> State:
     """The inverse of `flatten_state`, given a state of the same model.
 
-    Tensors of bytes may have another length than in `like`: they hold text.
+    Tensors of bytes hold text and may differ from `like` in length.
 
     Raises:
         InputError: Tensors are missing, too many, of another shape or type, or not finite.

@@ -1,4 +1,4 @@
-"""Texts that arrive in pieces: the tokens of a piece, as they would be in the whole text."""
+"""Tokenises texts that arrive in pieces; the tokens are those of the whole text."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from ostinato.data.text.tokenizers import Tokenizer
 
 
 def encode_chunk(tokenizer: Tokenizer, text: str) -> list[int]:
-    """The ids of a piece of text that begins with a word or a mark.
+    """The ids of a piece of text that begins with a word or a punctuation mark.
 
-    A mark that has no space before it follows the last word directly: of "Yes", ",", " he" and "is"
-    the text is "Yes, he is"."""
+    A mark without a space before it is attached to the last word: the pieces "Yes", ",", " he" and
+    "is" make the text "Yes, he is".
+    """
     return ids_of(tokenizer, chunk_tokens(tokenizer, text))
 
 

@@ -1,4 +1,4 @@
-"""Scores of texts against references, for tasks that answer with a text."""
+"""Metric counts of texts against references, for tasks whose predictions are texts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ostinato.options import OneOf, option
 from ostinato.tasks.prediction import Counts
 from ostinato.tasks.task_options import TaskOptions
 
-References = str | Sequence[str]  # of one prediction
+References = str | Sequence[str]  # the reference or references of one prediction
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class TextScoreOptions(TaskOptions):
             package = bleu.MECAB[self.bleu_tokenizer][1]
             raise InputError(
                 f"{option_name('bleu_tokenizer')} {self.bleu_tokenizer} is not installed: "
-                f"pip install '{package}', or take char"
+                f"pip install '{package}', or use char"
             )
 
     def metric_settings(self, metric: str, references: Sequence[References]) -> dict[str, Any]:
@@ -42,7 +42,8 @@ class TextScoreOptions(TaskOptions):
             references: One reference or several for each prediction.
 
         Returns:
-            For `bleu` the tokenizer; for BLEU and chrF the number of references for the signature.
+            The tokenizer for BLEU, and the number of references for the signatures of BLEU and
+            chrF.
         """
         settings: dict[str, Any] = {}
         if metric in ("bleu", "chrf"):
@@ -57,7 +58,7 @@ class TextScoreOptions(TaskOptions):
     def count_texts(
         self, texts: Sequence[str], references: Sequence[References], metrics: Sequence[str]
     ) -> dict[str, list[Counts]]:
-        """For each metric, what it counts of each text against its reference or references."""
+        """The counts of each text against its references, for each of the metrics."""
         counts = {}
         for metric in metrics:
             settings = self.metric_settings(metric, references)
@@ -70,6 +71,6 @@ class TextScoreOptions(TaskOptions):
 
 
 def too_short_for_bleu(references: Sequence[str], tokenizer: str) -> bool:
-    """Whether most references have fewer than four tokens, of which BLEU tells nothing."""
+    """Whether most references have fewer than four tokens, so that BLEU is meaningless."""
     sample = references[: bleu.SAMPLE]
     return median(bleu.tokenized_length(text, tokenizer) for text in sample) < bleu.ORDER

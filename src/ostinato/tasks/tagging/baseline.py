@@ -1,5 +1,5 @@
-"""The baselines of tagging: a conditional random field on features of words, a hidden Markov
-model, or each word's most frequent tag.
+"""The baselines of tagging: a conditional random field on word features, a hidden Markov model,
+and each word's most frequent tag.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ DISPLAY_NAMES = {
     "most-frequent": "most frequent tag",
 }
 EVERY = 10  # every tenth sentence is held out to choose the best baseline
-ENOUGH_RECORDS = 2000  # to choose it by; of more, every n-th is used
+ENOUGH_RECORDS = 2000  # a subsample of about this size chooses the baseline
 
 
 class TagBaseline(Baseline):
-    """The best of the closed-form taggers, chosen on a tenth of the training data held out.
+    """The best of the closed-form taggers, chosen on a held-out tenth of the training data.
 
     Args:
         kind: Its name in CLOSED_FORM_TAGGERS.
         tagger: The fitted tagger.
-        spans_of: Reads the spans of a sentence's tags; None where there are no spans.
+        spans_of: Tags of a sentence -> its spans; None if tags do not encode spans.
         others: Further baselines for the report.
     """
 
@@ -82,7 +82,7 @@ class TagBaseline(Baseline):
 
     @classmethod
     def fit_kind(cls, kind: str, records: Sequence[Sentence], spans_of: SpanReader | None) -> Self:
-        """The tagger of this kind, fitted to the records."""
+        """Fits the tagger of this kind."""
         tagger = CLOSED_FORM_TAGGERS[kind].fit((record.words, record.tags) for record in records)
         return cls(kind, tagger, spans_of)
 

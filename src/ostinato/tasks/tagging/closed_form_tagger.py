@@ -1,4 +1,4 @@
-"""Taggers that are no neural networks: `ostinato train tagging --model hmm`."""
+"""Taggers other than neural networks: `ostinato train tagging --model hmm`."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ CLOSED_FORM_TAGGERS: dict[str, type[HmmTagger] | type[MostFrequentTag] | type[Fe
 
 
 class ClosedFormTagger(nn.Module):
-    """A hidden Markov model, a CRF on features of words, or each word's most frequent tag, with
-    the interface of a network.
+    """A hidden Markov model, a CRF on word features, or each word's most frequent tag, with the
+    interface of a network.
 
-    It has no weights: what was fitted is part of the preprocessing.
+    It has no weights: its parameters are part of the preprocessing.
 
     Args:
         model: Its name in CLOSED_FORM_TAGGERS.
@@ -40,7 +40,7 @@ class ClosedFormTagger(nn.Module):
         self.tagger: FittedTagger = CLOSED_FORM_TAGGERS[model].from_dict(counted)
 
     def search(self, records: Sequence[Sentence], *, probabilities: bool) -> list[list[Path]]:
-        """The best tagging of each record; its score is `score`, 0 if not asked for."""
+        """The best tagging of each record, with its `score` (0 unless `probabilities`)."""
         taggings = self.tagger.tag([record.words for record in records])
         return [
             [Path(self.tags.encode(tags), self.score(record.words, tags) if probabilities else 0.0)]
@@ -58,12 +58,16 @@ class ClosedFormTagger(nn.Module):
         return log_likelihood(self.tagger, words, tags)
 
     def log_probability(self, words: Sequence[str], tags: Sequence[str]) -> float:
-        """As `score`; a hidden Markov model's up to a constant for each unknown word."""
+        """Like `score`; for a hidden Markov model up to a constant for each unknown word.
+
+        Raises:
+            InputError: The model has no probabilities.
+        """
         if isinstance(self.tagger, FeatureCrf):
             return self.tagger.log_probability(words, tags)
         if not isinstance(self.tagger, HmmTagger):
             raise InputError(
-                "a model of most frequent tags knows no probabilities; "
+                "a model of most frequent tags has no probabilities; "
                 f"train with {option_name('model')} hmm, {option_name('model')} feature-crf or "
                 "a recurrent one"
             )

@@ -1,4 +1,4 @@
-"""How the tags of the training files are written, and the same tags as the network learns them."""
+"""The notation of tags in the training files, and its conversion to the network's scheme."""
 
 from __future__ import annotations
 
@@ -14,7 +14,11 @@ from ostinato.tasks.tagging.options import TaggingOptions
 
 
 def detect_tags(options: TaggingOptions, records: Sequence[Sentence]) -> tuple[str | None, TagForm]:
-    """The scheme and the form of the files' tags, which are said; "binary" with --binary."""
+    """Detects the scheme and the form of the files' tags, with a notice.
+
+    Returns:
+        The scheme ("binary" with --binary, None for tags that are not spans), and the form.
+    """
     if options.binary:
         return "binary", STANDARD
     found = detect_format(record.tags for record in records)
@@ -39,14 +43,14 @@ def detect_tags(options: TaggingOptions, records: Sequence[Sentence]) -> tuple[s
 def convert_for_network(
     options: TaggingOptions, file_scheme: str | None, form: TagForm, tags: Sequence[str]
 ) -> Sequence[str]:
-    """Tags of a file as the network learns them: spans in --scheme, other tags unchanged."""
+    """Converts the tags of a file to those of the network: spans to --scheme, others unchanged."""
     if file_scheme not in SCHEMES:
         return tags
     return convert_tags(tags if form == STANDARD else form.to_standard(tags), options.scheme)
 
 
 def notify_format(found: SpanFormat, scheme: str, records: Sequence[Sentence]) -> None:
-    """Tells which scheme the files have, and how many of their tags break its rules."""
+    """Notifies of the scheme of the files, and of how many of their tags break its rules."""
     broken = sum(
         tag != right
         for tags in (found.form.to_standard(record.tags) for record in records)

@@ -1,4 +1,4 @@
-"""The recurrent network that tags, or a closed-form model instead of it."""
+"""Builds the recurrent tagger, or a closed-form tagger."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from ostinato.tasks.tagging.preprocessing import TaggingPreprocessing
 def build_network(
     options: TaggingOptions, preprocessing: TaggingPreprocessing
 ) -> Tagger | ClosedFormTagger:
-    """A fresh tagger for the vocabularies."""
+    """Builds a tagger with initial weights."""
     if preprocessing.counted is not None:
         return ClosedFormTagger(options.model, preprocessing.counted, preprocessing.tags)
     words = Embedding(
@@ -53,7 +53,9 @@ def build_network(
 
 
 def choose_context(options: TaggingOptions) -> Callable[[int], nn.Module] | None:
-    """What is built instead of the recurrent network, from the size of a word's vector."""
+    """A constructor of the network that replaces the recurrent one, given the size of a word's
+    vector; None for the recurrent network.
+    """
     if options.model == "feedforward":
         return lambda size: FixedLengthNetwork(size, options.hidden_size, options.fixed_length)
     if options.model == "convolution":
@@ -66,7 +68,7 @@ def choose_context(options: TaggingOptions) -> Callable[[int], nn.Module] | None
 def build_character_encoder(
     options: TaggingOptions, preprocessing: TaggingPreprocessing
 ) -> CharacterEncoder | None:
-    """The encoder of each word's characters, unless the option `characters` is none."""
+    """Builds the encoder of each word's characters; None if the option `characters` is "none"."""
     if options.characters == "none":
         return None
     affixes = None
@@ -74,7 +76,7 @@ def build_character_encoder(
         affixes = Affixes(
             options.affix_size,
             folded=preprocessing.letters.fold_case(),
-            buckets=options.affix_buckets or MOST_BUCKETS,  # runs of older versions do not say
+            buckets=options.affix_buckets or MOST_BUCKETS,  # not in runs of older versions
         )
     return CharacterEncoder(
         options.characters,
@@ -89,7 +91,7 @@ def build_character_encoder(
 def initialise(
     network: nn.Module, options: TaggingOptions, preprocessing: TaggingPreprocessing
 ) -> None:
-    """The rates at which words become <unk> while training; pretrained vectors."""
+    """Sets the rates at which words become <unk> in training, and pretrained embeddings."""
     if not isinstance(network, Tagger):
         return
     seen = preprocessing.word_counts
@@ -109,7 +111,7 @@ def initialise(
 
 
 def combine(networks: Sequence[Tagger | ClosedFormTagger]) -> TaggerEnsemble:
-    """Several taggers as one; InputError for closed-form models."""
+    """Makes an ensemble of several taggers; InputError for closed-form models."""
     taggers = []
     for network in networks:
         if isinstance(network, ClosedFormTagger):
@@ -122,7 +124,7 @@ def combine(networks: Sequence[Tagger | ClosedFormTagger]) -> TaggerEnsemble:
 
 
 def require_tagger(network: nn.Module) -> Tagger | TaggerEnsemble:
-    """The network, which this task has built as a tagger."""
+    """Narrows the type of a network that this task has built."""
     if not isinstance(network, Tagger | TaggerEnsemble):
-        raise TypeError(f"a {type(network).__name__} is no tagger")
+        raise TypeError(f"a {type(network).__name__} is not a tagger")
     return network

@@ -39,24 +39,22 @@ class TaggingOptions(ModelChoice, ContextualOptions, MergeOptions):
     )
     sentence_column: str | None = option(
         None,
-        "of a table with a word a row: the column that says which sentence it belongs to "
+        "tables with one word per row: the column that identifies its sentence "
         "(default: Sentence #, sentence_id)",
         when_predicting=True,
         or_number=True,
     )
     tag_names: str | None = option(
         None,
-        "names of tags that a table gives by number, from 0, separated by commas: O,B-PER,I-PER",
+        "names of tags that a table gives as numbers from 0, separated by commas: O,B-PER,I-PER",
     )
     feature_columns: str | None = option(
         None, "further input columns of each word, by number or name, separated by commas: 2,3"
     )
     scheme: Literal["iobes", "bio", "iob1", "bilou"] = option(
-        "iobes", "the scheme in which spans are learned; answers are in that of the files"
+        "iobes", "the scheme in which spans are learned; predictions are in the scheme of the files"
     )
-    binary: bool = option(
-        False, "is it a name? Tags become NAME (inside a span, or a proper noun) and O"
-    )
+    binary: bool = option(False, "reduce tags to NAME (inside a span, or a proper noun) and O")
     lowercase: bool = option(False, "words are looked up in lower case (their characters keep it)")
     zero_digits: bool = option(False, "every digit of a word is looked up as 0")
     minimum_count: int = option(1, "words seen less often become <unk>", minimum=1)
@@ -70,15 +68,15 @@ class TaggingOptions(ModelChoice, ContextualOptions, MergeOptions):
     )
     fixed_length: int = option(
         40,
-        "--model feedforward: words that it reads; it knows nothing of those after them",
+        "--model feedforward: number of words that it reads; later ones are ignored",
         minimum=1,
         maximum=1000,
     )
     hidden_size: int = option(256, "units of each layer, both directions together", minimum=2)
     bidirectional: bool = option(
-        True, "read the sentence in both directions; without it, words can be tagged as they come"
+        True, "read the sentence in both directions; without it, words can be tagged as they arrive"
     )
-    embedding_size: int = option(100, "dimensions of a word's vector", minimum=1)
+    embedding_size: int = option(100, "dimensions of a word embedding", minimum=1)
     characters: Literal["convolution", "recurrent", "none"] = option(
         "convolution", "the network that reads the characters of each word"
     )
@@ -101,20 +99,26 @@ class TaggingOptions(ModelChoice, ContextualOptions, MergeOptions):
         "predict the tags of a sentence jointly (conditional random field), not one by one",
     )
     dropout: float = option(
-        0.5, "on words, between layers, and before the output", minimum=0, maximum=0.99
+        0.5,
+        "on word embeddings, between layers, and before the output layer",
+        minimum=0,
+        maximum=0.99,
     )
-    locked_dropout: bool = option(True, "dropout of the same units at each word of a sentence")
+    locked_dropout: bool = option(
+        True, "variational dropout: the same mask for all words of a sentence"
+    )
     word_dropout: float = option(
         0.15,
         "probability of dropping a word's vector everywhere in a sentence",
         minimum=0,
         maximum=0.99,
     )
-    character_dropout: float = option(0.1, "on the characters' vectors", minimum=0, maximum=0.99)
+    character_dropout: float = option(0.1, "on the character embeddings", minimum=0, maximum=0.99)
     recurrent_dropout: float = option(0.0, "inside the recurrence", minimum=0, maximum=0.99)
     unknown: float = option(
         0.25,
-        "x: while training, a word seen n times is replaced by <unk> with probability x / (x + n)",
+        "alpha: while training, a word seen n times becomes <unk> with probability alpha / (alpha "
+        "+ n)",
         minimum=0,
     )
     dev_metric: DevMetric | None = option(
@@ -124,21 +128,22 @@ class TaggingOptions(ModelChoice, ContextualOptions, MergeOptions):
     # predicting
     k_best: int = option(
         1,
-        "taggings given for each sentence, the best first",
+        "number of taggings for each sentence, the best first",
         minimum=1,
         maximum=1000,
         when_predicting=True,
     )
     tokenized: bool = option(
         False,
-        "the sentences to be tagged are tokenised already; without, punctuation that is written to "
-        "a word is split off, and said",
+        "the sentences to tag are tokenised already; without it, punctuation is split off words, "
+        "with "
+        "a notice",
         when_predicting=True,
     )
     layout: Literal["auto", "columns", "sentences"] = option(
         "auto",
-        "whether the input has a token a line, in columns, or a sentence a line; auto: seen from "
-        "its lines, and said",
+        "whether the input has one token per line, in columns, or one sentence per line; auto: "
+        "detected, with a notice",
         when_predicting=True,
     )
 
@@ -153,7 +158,7 @@ class TaggingOptions(ModelChoice, ContextualOptions, MergeOptions):
         return split_list(self.tag_names)
 
     def at_a_terminal(self) -> Self:
-        """A line typed is a sentence, which is answered at once."""
+        """Each line typed is one sentence."""
         typed = self.layout == "auto" and not self.feature_columns
         return replace(self, layout="sentences") if typed else self
 

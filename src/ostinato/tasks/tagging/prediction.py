@@ -1,4 +1,4 @@
-"""The most probable tags of sentences, and what the metrics count of them."""
+"""The most probable tags of sentences, and their metric counts."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ from ostinato.tasks.tagging.span_reader import SpanReader, span_reader
 from ostinato.tasks.tagging.streaming import TaggingStreamer, why_not_step_by_step
 
 SPAN_METRICS = ("f1", "precision", "recall")
-MOST_CONFUSED = 60  # tags of a confusion matrix: of more it cannot be read
-SHOWN_WORDS = 16  # of an example
+MOST_CONFUSED = 60  # with more tags a confusion matrix is illegible
+SHOWN_WORDS = 16  # words of an example in the report
 SHOWN_MISTAKES = 5
 
 
@@ -131,8 +131,8 @@ class TaggingPredictor(Predictor):
         Args:
             network: A tagger.
             records: The sentences.
-            k: Number of paths, if there are as many.
-            probabilities: Whether scores are log-probabilities; without, they are cheaper.
+            k: Maximum number of paths.
+            probabilities: Whether scores are normalised to log-probabilities, which takes longer.
         """
         if isinstance(network, ClosedFormTagger):
             return network.search(records, probabilities=probabilities)
@@ -160,7 +160,8 @@ class TaggingPredictor(Predictor):
     def log_probabilities(self, network: nn.Module, records: Sequence[Sentence]) -> list[float]:
         """log P(tags | words), of a hidden Markov model log P(words, tags).
 
-        -inf for a record with a tag that was not learned."""
+        -inf for a record with an unknown tag.
+        """
         size, fitted = self.options.maximum_tokens, self.preprocessing
         parts = [
             (row, part) for row, record in enumerate(records) for part in split_tagged(record, size)
@@ -197,7 +198,7 @@ class TaggingPredictor(Predictor):
         return count_tags([prediction.tags for prediction in predictions], records, reader)
 
     def notify_unseen(self, records: Sequence[Sentence]) -> None:
-        """Tells which tags of a test set no training sentence had."""
+        """Notifies of test tags that were not in the training data."""
         known = self.preprocessing.known_tags()
         unseen = Counter(tag for record in records for tag in record.tags if tag not in known)
         if unseen:
@@ -220,13 +221,15 @@ class TaggingPredictor(Predictor):
         *,
         seed: int = 1,
     ) -> dict[str, Any]:
-        """Precision, recall and F1 of each type of span; of each tag where there are none."""
+        """Precision, recall and F1 of each span type, or of each tag if tags do not encode
+        spans.
+        """
         answers = [prediction.tags for prediction in predictions]
         truths = [record.tags for record in records]
         return {"classes": score_classes(*map(self.list_classes, (answers, truths)))}
 
     def list_classes(self, taggings: Sequence[Sequence[str]]) -> list[list[tuple[str, Any]]]:
-        """(type, place) of each span, or (tag, place) of each word, of each sentence."""
+        """For each sentence, (type, position) of each span, or (tag, position) of each word."""
         spans_of = span_reader(self.preprocessing)
         if spans_of is None:
             return [[(tag, place) for place, tag in enumerate(tags)] for tags in taggings]
@@ -237,7 +240,7 @@ class TaggingPredictor(Predictor):
     def pictures(
         self, records: Sequence[Sentence], predictions: Sequence[Tagged]
     ) -> dict[str, Callable[[BinaryIO], object]]:
-        """The confusion matrix of the words' tags, of spans of their types."""
+        """The confusion matrix of the tags of words, for spans of their types."""
         spans_of = span_reader(self.preprocessing)
         answers: list[str] = []
         truths: list[str] = []
@@ -264,8 +267,8 @@ class TaggingPredictor(Predictor):
 
 
 def find_part(answers: Sequence[str], truths: Sequence[str]) -> tuple[int, int]:
-    """The words of a sentence that an example shows: those around the first wrong tag, else around
-    the first that is not O.
+    """The range of words that an example shows: around the first wrong tag, otherwise around the
+    first tag other than O.
     """
     places = [
         place for place, pair in enumerate(zip(answers, truths, strict=True)) if len({*pair}) > 1
@@ -276,7 +279,7 @@ def find_part(answers: Sequence[str], truths: Sequence[str]) -> tuple[int, int]:
 
 
 def name_words(tags: Sequence[str], spans_of: SpanReader | None) -> list[str]:
-    """The tag of each word; where tags spell out spans, the type of its span, or O."""
+    """The tag of each word; if tags encode spans, the type of its span or O."""
     if spans_of is None:
         return list(tags)
     names = [OUTSIDE] * len(tags)
@@ -286,7 +289,7 @@ def name_words(tags: Sequence[str], spans_of: SpanReader | None) -> list[str]:
 
 
 def join_paths(path: Path, other: Path) -> Path:
-    """Two parts of a sentence as one path."""
+    """Concatenates the paths of two parts of a sentence."""
     return Path(path.labels + other.labels, path.score + other.score)
 
 
@@ -295,7 +298,7 @@ def count_tags(
     records: Sequence[Sentence],
     spans_of: SpanReader | None,
 ) -> dict[str, list[Counts]]:
-    """For each metric, what it counts of each sentence: of its tags, and of its spans if any."""
+    """The counts of each sentence for every metric, of its tags and, if there are any, spans."""
     counts: dict[str, list[Counts]] = {}
     if spans_of is not None:
         found = [

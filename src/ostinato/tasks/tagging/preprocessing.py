@@ -1,4 +1,4 @@
-"""The vocabularies of words, characters and tags, the scheme of the tags, and sentences as ids."""
+"""Preprocessing of tagged sentences: vocabularies, the tag scheme, and sentences as ids."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ from ostinato.tasks.tagging.closed_form_tagger import CLOSED_FORM_TAGGERS
 from ostinato.tasks.tagging.file_tags import convert_for_network, detect_tags
 from ostinato.tasks.tagging.options import DevMetric, TaggingOptions
 
-CACHED_WORDS = 200_000  # so that the cache does not grow with the length of a file
+CACHED_WORDS = 200_000  # bounds the cache for long files
 
 
 @dataclass(frozen=True)
 class TaggingPreprocessing(Preprocessing):
-    """What was fitted to the training sentences.
+    """Vocabularies and tags of the training sentences, and the encoding of sentences.
 
     Args:
         options: The task's options.
-        words: The vocabulary of words, as `normalise` writes them.
+        words: The vocabulary of words, normalised by `normalise`.
         letters: The vocabulary of characters.
         tags: The tags in the scheme that the network learns.
         features: A vocabulary for each of --feature-columns.
         file_scheme: The scheme of the files' tags; "binary" with --binary, None without spans.
-        file_form: How the files' tags put a letter and a type together.
+        file_form: The notation of a tag's letter and type in the files, such as B-PER.
         file_columns: Number of columns of the training file.
         contextual: The language models of --embeddings RUN.
         counted: What a closed-form model counted, as its `from_dict` reads it.
@@ -150,15 +150,15 @@ class TaggingPreprocessing(Preprocessing):
 
     @property
     def span_scheme(self) -> str | None:
-        """The scheme in which tags are learned; None where they spell out no spans."""
+        """The scheme in which tags are learned; None if they do not encode spans."""
         return self.options.scheme if self.file_scheme in SCHEMES else None
 
     def to_network_tags(self, tags: Sequence[str]) -> Sequence[str]:
-        """The tags of a file in the scheme that the network learns."""
+        """Converts the tags of a file to the network's scheme."""
         return convert_for_network(self.options, self.file_scheme, self.file_form, tags)
 
     def to_file_tags(self, tags: Sequence[str]) -> Sequence[str]:
-        """The tags of the network in the scheme of the files."""
+        """Converts the network's tags to the scheme of the files."""
         if self.file_scheme is None or self.span_scheme is None:
             return tags
         if self.span_scheme != self.file_scheme:
@@ -211,11 +211,11 @@ class TaggingPreprocessing(Preprocessing):
         return Example(ids, None, letters, readings)
 
     def append_features(self, ids: torch.Tensor, record: Sentence) -> torch.Tensor:
-        """The words' ids [T] with those of their features: [T, 1 + F]."""
+        """Appends the ids of the feature columns to word ids [T]: [T, 1 + F]."""
         if len(record.features) != len(record.words):
             raise InputError(
                 f"the model reads the columns {','.join(self.options.feature_column_names)} "
-                "beside each word; hand in a Sentence with features"
+                "with each word; pass a Sentence with features"
             )
         if not record.words:
             return ids.new_zeros(0, 1 + len(self.features))
@@ -227,7 +227,7 @@ class TaggingPreprocessing(Preprocessing):
         return torch.stack([ids, *features], 1)
 
     def look_up(self, word: str) -> tuple[int, tuple[int, ...]]:
-        """The id of a word and those of its characters, which are then in the cache."""
+        """The id of a word and the ids of its characters, cached."""
         known = self.known_spelling(word)
         id = self.words.token_ids.get(normalise(self.options, known), UNK)
         self.word_cache[word] = found = (id, self.letters.encode(known))
@@ -238,7 +238,7 @@ class TaggingPreprocessing(Preprocessing):
         return normalise(self.options, self.known_spelling(word)) in self.words
 
     def known_spelling(self, word: str) -> str:
-        """The word; or with its accents composed or apart (NFC, NFD), if only so it is known."""
+        """The word, or its NFC or NFD form if only that one is in the vocabulary."""
         if word.isascii() or normalise(self.options, word) in self.words:
             return word
         forms = (unicodedata.normalize(form, word) for form in ("NFC", "NFD"))
@@ -251,7 +251,7 @@ class TaggingPreprocessing(Preprocessing):
 
 
 def normalise(options: TaggingOptions, word: str) -> str:
-    """A word as the vocabulary has it: in lower case, with zeros for digits, if so asked for."""
+    """Normalises a word for the vocabulary, with --lowercase and --zero-digits."""
     word = word.lower() if options.lowercase else word
     if not options.zero_digits:
         return word
@@ -259,7 +259,7 @@ def normalise(options: TaggingOptions, word: str) -> str:
 
 
 def build_vocabulary(counts: Counter[str], minimum_count: int) -> Vocabulary:
-    """The words seen often enough, the most frequent first, equals in alphabetical order."""
+    """Builds a vocabulary of the words seen often enough, by frequency, then alphabetically."""
     ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     return Vocabulary(
         [word for word, count in ranked if count >= minimum_count and word not in SPECIALS]
@@ -269,7 +269,7 @@ def build_vocabulary(counts: Counter[str], minimum_count: int) -> Vocabulary:
 def fit_tags(
     options: TaggingOptions, scheme: str | None, form: TagForm, records: Sequence[Sentence]
 ) -> tuple[TaggingOptions, Vocabulary]:
-    """The options with a dev metric, and the tags as the network learns them."""
+    """Decides the dev metric, and builds the vocabulary of tags in the network's scheme."""
     tags = Vocabulary.count(
         (convert_for_network(options, scheme, form, record.tags) for record in records), specials=()
     )
@@ -281,7 +281,7 @@ def fit_tags(
         )
     if options.dev_metric == "f1" and scheme is None:
         raise InputError(
-            f"{option_name('dev_metric')} f1 needs tags that spell out spans (B-PER, I-PER, O), "
+            f"{option_name('dev_metric')} f1 needs tags that encode spans (B-PER, I-PER, O), "
             f"or {option_name('binary')}; "
             "use accuracy"
         )

@@ -1,4 +1,4 @@
-"""Sentences with one tag per word: columns, CoNLL-U, tables, or one sentence per line."""
+"""Reads sentences with one tag per word from columns, CoNLL-U and tables, or plain sentences."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class TaggingReader(Reader):
     preprocessing: TaggingPreprocessing | None
 
     def read(self, files: Sequence[str], *, training: bool = False) -> list[Sentence]:
-        """The sentences of the files; for training, long ones are split."""
+        """Reads the sentences of the files; for training, long ones are split."""
         options = self.options
         found = [
             sentence
@@ -68,16 +68,16 @@ class TaggingReader(Reader):
 
     @staticmethod
     def notify_prefix(sentences: Sequence[Sentence]) -> None:
-        """Tells that all words begin alike, as those of WikiANN's files do."""
+        """Notifies of a prefix that all words share, as in WikiANN's files."""
         mark = common_prefix_mark([word for sentence in sentences for word in sentence.words])
         if mark:
             notify(
                 f"all words begin with {quote(mark)}: words without it will be unknown to the "
-                f"model; to take it away: sed 's/^{mark}//' FILE"
+                f"model; to remove it: sed 's/^{mark}//' FILE"
             )
 
     def convert_tags(self, sentence: Sentence, form: TagForm = STANDARD) -> Sentence:
-        """With --binary, the sentence with its tags reduced to NAME and O; otherwise unchanged."""
+        """Reduces tags to NAME and O with --binary; otherwise the sentence is unchanged."""
         if not self.options.binary:
             return sentence
         return sentence._replace(
@@ -107,18 +107,20 @@ class TaggingReader(Reader):
                 yield tokenised
 
     def tokenise(self, sentence: Sentence) -> Sentence:
-        """A sentence of plain text with punctuation split off, where training had it so."""
+        """Splits punctuation off the words of a plain sentence, if the training data had it so."""
         fitted = self.preprocessing
         plain = sentence.block is None and not sentence.tags and not sentence.features
         if fitted is None or self.options.tokenized or not plain:
             return sentence
-        # a single word may be an item of a stream, which has one answer
+        # a single word may be an item of a stream, which has a single tag
         if len(sentence.words) < 2 or not is_untokenised(sentence.words, fitted.knows_word):
             return sentence
         return Sentence(split_untokenised_words(sentence.words, fitted.knows_word))
 
     def describe_training(self) -> Trained:
-        """The training data's columns, tags and words, to tell columns from plain sentences."""
+        """The columns, tags and words of the training data, to distinguish columns from plain
+        text.
+        """
         fitted = self.preprocessing
         if fitted is None:
             return Trained()
@@ -130,7 +132,7 @@ class TaggingReader(Reader):
         )
 
     def as_record(self, value: Any) -> Sentence:
-        """A sentence as text, a list of words, or a pair (words, tags)."""
+        """Makes a Sentence of a text, of a list of words, or of a pair (words, tags)."""
         if isinstance(value, str):
             return self.tokenise(Sentence(split_words(value)))
         if isinstance(value, Sentence):

@@ -1,4 +1,4 @@
-"""Long sentences in parts that are short enough for the network."""
+"""Splits long sentences into parts that are short enough for the network."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from ostinato.errors import InputError
 
 
 def split_tagged(record: Sentence, size: int) -> list[Sentence]:
-    """A tagged sentence in parts of at most `size` words. InputError where a word has no tag."""
+    """Splits a tagged sentence into parts of at most `size` words; InputError if a tag is
+    missing.
+    """
     if len(record.tags) != len(record.words):
         raise InputError(
             f"a tag for each word is needed; got {len(record.tags)} for {len(record.words)} words"
@@ -16,7 +18,7 @@ def split_tagged(record: Sentence, size: int) -> list[Sentence]:
 
 
 def split_sentence(record: Sentence, size: int) -> list[Sentence]:
-    """A sentence in parts of at most `size` words; an empty sentence has none."""
+    """Splits a sentence into parts of at most `size` words; an empty sentence has no parts."""
     return [slice_sentence(record, start, size) for start in range(0, len(record.words), size)]
 
 

@@ -1,4 +1,4 @@
-"""The spans of a sentence's tags, as its files write them."""
+"""Reads the spans of a sentence from its tags, in the notation of the files."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ SpanReader = Callable[[Sequence[str]], Sequence[Span]]  # the tags of a sentence
 
 
 def span_reader(fitted: TaggingPreprocessing) -> SpanReader | None:
-    """The function from the tags of a sentence to its spans; None where tags spell out no spans."""
+    """A function from the tags of a sentence to its spans; None if tags do not encode spans."""
     if fitted.file_scheme is None:
         return None
     if fitted.file_scheme == "binary":

@@ -1,4 +1,4 @@
-"""A sentence tagged word by word, by a network of one direction."""
+"""Tagging word by word, by a unidirectional network."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ostinato.tasks.tagging.preprocessing import TaggingPreprocessing
 
 @dataclass(frozen=True)
 class TaggedWord(Prediction):
-    """The most probable tag of a word, given the words so far; several words have several tags."""
+    """The most probable tags of new words, each given the words so far."""
 
     words: list[str]
     tags: list[str]
@@ -43,9 +43,9 @@ class TaggingStreamer(Streamer):
     sentence. With a whole sentence in sight `predict` may choose other tags.
 
     Args:
-        preprocessing: Of the task.
+        preprocessing: The task's preprocessing.
         as_record: A value -> a Sentence.
-        network: A Tagger of one direction.
+        network: A unidirectional Tagger.
     """
 
     item = "a word, or several; an empty item ends the sentence"
@@ -104,8 +104,12 @@ class TaggingStreamer(Streamer):
         return TaggedWord([], [], []), self.start()
 
     def advance(self, before: Tensor, scores: Tensor, *, first: bool) -> Tensor:
-        """log P(tag_t | words 1 .. t) [1, K], from that of the word before and the emissions
-        [1, K].
+        """One step of the forward algorithm, normalised: log P(tag_t | words 1 .. t) [1, K].
+
+        Args:
+            before: The same for the word before [1, K].
+            scores: The emission scores of word t [1, K].
+            first: Whether word t is the first of its sentence.
         """
         if first:
             total = self.potentials.start + scores
@@ -115,16 +119,16 @@ class TaggingStreamer(Streamer):
         return total.log_softmax(-1).clamp(min=-1e4)  # finite, so that a state can be stored
 
     def file_tag(self, last: int | None, tag: int) -> str:
-        """A tag in the scheme of the files, which may depend on the tag before it."""
+        """Converts a tag to the scheme of the files, which may depend on the tag before it."""
         ids = [tag] if last is None else [last, tag]
         return self.preprocessing.to_file_tags(self.preprocessing.tags.decode(ids))[-1]
 
 
 def why_not_step_by_step(network: nn.Module) -> str:
-    """Why a network cannot tag word by word; empty where it can."""
+    """Why a network cannot tag word by word; "" if it can."""
     recurrent = getattr(network, "recurrent", None)
     if recurrent is None:
-        return "the model is no single recurrent network"
+        return "the model is not a single recurrent network"
     if not isinstance(recurrent, Recurrent):
         return "the network is not recurrent: it needs the whole sentence"
     contextual = getattr(network, "contextual", None)

@@ -1,4 +1,4 @@
-"""Transcription: from speech to text, whole or as it is spoken. Many to many, unaligned."""
+"""Transcription: speech to text, of whole recordings or live. Many to many, unaligned."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def next_commands(task: Task, run: str, file: str | None) -> list[str]:
 
 
 def combine(networks: list[nn.Module]) -> nn.Module:
-    """Several runs that decode together by CTC. InputError for models without it."""
+    """Makes an ensemble that decodes by CTC; InputError for models without CTC."""
     if any(isinstance(network, AttentionTranscriber) for network in networks):
         raise InputError(
             "several runs decode together by CTC: train them with --decoder ctc or joint"

@@ -1,4 +1,4 @@
-"""The baselines of transcription: the commonest transcript, and where few different ones
+"""The baselines of transcription: the commonest transcript and, if only few different transcripts
 occur, the nearest recording.
 """
 
@@ -20,8 +20,8 @@ from ostinato.tasks.prediction import Counts
 from ostinato.tasks.task import Task
 from ostinato.tasks.transcription.preprocessing import TranscriptionPreprocessing
 
-FEW_CLASSES = 30  # different transcripts up to which recordings are compared
-TEMPLATES = 200  # of all classes together
+FEW_CLASSES = 30  # with at most this many transcripts, recordings are compared
+TEMPLATES = 200  # training recordings compared with, over all transcripts
 STRIDE = 2  # every second frame is compared
 
 
@@ -72,7 +72,9 @@ class NearestRecording(Baseline):
         commonest: CommonestTranscript,
         preprocessing: TranscriptionPreprocessing,
     ) -> NearestRecording:
-        """Templates of every transcript, as many of each, evenly from all its recordings."""
+        """Selects templates: equally many of each transcript, evenly spaced among its
+        recordings.
+        """
         groups: dict[str, list[Recording]] = defaultdict(list)
         for record in records:
             groups[record.text].append(record)
@@ -111,7 +113,7 @@ def strided(preprocessing: TranscriptionPreprocessing, record: Recording) -> np.
 
 
 def fit_baseline(task: Task, records: Sequence[Recording]) -> Baseline:
-    """The nearest recording where few different transcripts recur, else the commonest
+    """Fits the nearest recording if few different transcripts recur, otherwise the commonest
     transcript.
     """
     counts = Counter(record.text for record in records)

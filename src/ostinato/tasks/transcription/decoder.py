@@ -1,4 +1,4 @@
-"""From log-probabilities by frame to a transcript: greedy, prefix beam, language model, phrases.
+"""Decodes CTC's log-probabilities: greedily or by prefix beam, with a language model or phrases.
 
 T' frames, C labels with the blank."""
 
@@ -32,13 +32,13 @@ from ostinato.tasks.transcription.phrases import read_phrases
 from ostinato.tasks.transcription.preprocessing import TranscriptionPreprocessing
 from ostinato.tasks.transcription.transcript import Transcript, Word, join_transcripts
 
-LEAST = -7.0  # labels less probable than exp(LEAST) at a frame are pruned there
-MOST_ROWS = 4000  # that are aligned at once
-PICTURED = 3000  # frames up to which a transcript keeps its posteriors
+LEAST = -7.0  # log-probability below which a label is pruned at a frame
+MOST_ROWS = 4000  # frames that are aligned at once
+PICTURED = 3000  # maximum frames of a transcript that keeps its posteriors
 
 
 class Decoder:
-    """Decodes CTC's scores with the beam, language model and phrases of the options."""
+    """Decodes CTC's log-probabilities with the beam, language model and phrases of the options."""
 
     def __init__(
         self,
@@ -53,7 +53,7 @@ class Decoder:
 
     @cached_property
     def language_model(self) -> Any:
-        """That of the options `lm` or `words`; None without."""
+        """The language model of the options `lm` or `words`; None without one."""
         if self.given_model is not None:
             return self.given_model
         return build_language_model(self.options, self.preprocessing.transcripts)
@@ -68,7 +68,7 @@ class Decoder:
 
     @cached_property
     def phrases(self) -> list[list[int]] | None:
-        """The phrases that are possible, as labels; those with unknown labels are left out."""
+        """The possible phrases as label ids; those with unknown labels are left out."""
         if self.options.phrases is None:
             return None
         phrases = read_phrases(self.options.phrases, lowercase=self.options.lowercase)
@@ -102,7 +102,7 @@ class Decoder:
         return beam.hypotheses(self.options.n_best)
 
     def rank_phrases(self, rows: np.ndarray) -> list[CtcHypothesis]:
-        """The likeliest phrases, by the exact probability of each."""
+        """The most probable phrases, by their exact probabilities."""
         possible = [each for each in self.phrases or [] if least_frames(each) <= len(rows)]
         values = log_likelihoods(rows, possible)
         order = np.argsort([-value for value in values], kind="stable")[: self.options.n_best]
@@ -116,10 +116,17 @@ class Decoder:
         seconds: float = 0.0,
         beam: PrefixBeam | None = None,
     ) -> Transcript:
-        """The transcript of log-probabilities [T', C]; `beam` has seen them already.
+        """Transcribes log-probabilities [T', C].
 
-        Rows of more than MOST_ROWS are split where nothing is said, as the memory of an alignment
-        and of log P grows with the square of a recording's length."""
+        More than MOST_ROWS frames are split at silence, since the memory of the alignment and of
+        log P grows with the square of a recording's length.
+
+        Args:
+            rows: The log-probabilities [T', C].
+            name: The name of the recording.
+            seconds: Its length.
+            beam: A beam that has read the rows already; None decodes them here.
+        """
         if len(rows) > MOST_ROWS:
             step = self.preprocessing.seconds_per_frame
             starts = split_at_silence(rows, MOST_ROWS)
@@ -144,14 +151,14 @@ class Decoder:
         return Transcript(self.words(spans), answers, name, seconds, self.options.n_best > 1, kept)
 
     def texts(self, found: Sequence[CtcHypothesis | JointHypothesis]) -> list[tuple[str, float]]:
-        """(text, log P) of hypotheses; those that differ in spaces alone are one."""
+        """(text, log P) of hypotheses; those that differ only in spaces are merged."""
         texts: dict[str, float] = {}
         for each in found:
             texts.setdefault(self.preprocessing.join(each.labels), each.log_probability)
         return list(texts.items())
 
     def words(self, spans: Sequence[Span]) -> list[Word]:
-        """Labels with their frames as words with their times."""
+        """Joins labels with their frames to words with their times."""
         step = self.preprocessing.seconds_per_frame
         groups: list[list[Span]] = [[]]
         for span in spans:
@@ -173,7 +180,8 @@ class Decoder:
 
 
 def split_at_silence(rows: np.ndarray, most: int) -> list[int]:
-    """The first row of each piece of log-probabilities [T', C], of at most `most` rows.
+    """Splits log-probabilities [T', C] into pieces of at most `most` frames: the first frame of
+    each.
 
     A piece ends in the middle of the longest run of blanks in its second half: greedy decoding
     gives the same labels as without the split."""

@@ -1,4 +1,4 @@
-"""Where a transcriber errs: whole sentences, confused words, speakers."""
+"""Error analysis of transcripts: wrong sentences, confused words, speakers."""
 
 from __future__ import annotations
 
@@ -51,10 +51,10 @@ def analyse_errors(
     """The share of wrong sentences, the commonest errors, and the WER of each speaker.
 
     Args:
-        texts, references: Of each recording.
-        speakers: "" where unknown.
-        counts: What WER counted of each recording.
-        seed: Of the resampling for the interval by speaker.
+        texts, references: The transcript and the reference of each recording.
+        speakers: The speaker of each recording, "" where unknown.
+        counts: The WER counts of each recording.
+        seed: Seed of the bootstrap for the interval by speaker.
     """
     pairs = list(zip(texts, references, strict=True))
     wrong = sum(text.split() != reference.split() for text, reference in pairs)
@@ -80,7 +80,7 @@ def analyse_errors(
         }
         worst = sorted(scores, key=lambda speaker: -scores[speaker])[:MOST_SPEAKERS]
         found["wer by speaker"] = {speaker: scores[speaker] for speaker in worst}
-        # utterances of one speaker err together: whole speakers are resampled
+        # errors of one speaker are correlated, so whole speakers are resampled
         table = np.array([add_up(own) for own in groups.values()])
         found["wer, interval by speaker"] = dict(
             zip(("low", "high"), interval(METRICS["wer"], table, seed=seed), strict=True)

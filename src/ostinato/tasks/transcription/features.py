@@ -1,4 +1,4 @@
-"""Features as the network reads them: normalised, with their derivatives, and varied while
+"""The features that the network reads: normalised, with derivatives, and augmented during
 training.
 
 T frames, D features."""
@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-PRIOR = 100.0  # frames that the training data's mean counts for in the running mean
-REACH = 2  # frames on each side that a derivative is computed of
+PRIOR = 100.0  # weight of the training mean in the running mean, in frames
+REACH = 2  # frames on each side in a derivative
 LEAST_DEVIATION = 1e-3
 
 
@@ -22,7 +22,7 @@ class Statistics(NamedTuple):
 
     @classmethod
     def of(cls, recordings: list[np.ndarray]) -> Statistics:
-        """Of the frames of all recordings, [T, D] each."""
+        """Computes the statistics of the frames of all recordings, [T, D] each."""
         number = sum(len(each) for each in recordings)
         total = sum(each.sum(0, dtype=np.float64) for each in recordings)
         squares = sum((each.astype(np.float64) ** 2).sum(0) for each in recordings)
@@ -31,7 +31,7 @@ class Statistics(NamedTuple):
 
 
 def normalise_recording(frames: np.ndarray) -> np.ndarray:
-    """Every feature with mean 0 and deviation 1 over the recording."""
+    """Normalises each feature to mean 0 and standard deviation 1 over the recording [T, D]."""
     if not len(frames):
         return frames
     deviation = np.maximum(frames.std(0, dtype=np.float64), LEAST_DEVIATION)
@@ -39,7 +39,9 @@ def normalise_recording(frames: np.ndarray) -> np.ndarray:
 
 
 class RunningNormalisation:
-    """Frames less the mean so far, divided by the training data's deviation; chunks do not matter.
+    """Normalises frames by the running mean and the standard deviation of the training data.
+
+    The results do not depend on how a recording is split into chunks.
 
     mean_t = (PRIOR mean + x_1 + ... + x_t) / (PRIOR + t); with `running=False`, the training mean.
     """
@@ -53,7 +55,7 @@ class RunningNormalisation:
             return frames.astype(np.float32)
         mean = self.statistics.mean
         if self.running:
-            # the sum carried on is the first term: the order of additions is that of the whole
+            # starts from the carried sum, so that additions have the same order as for the whole
             totals = np.cumsum(np.concatenate([self.total[None], frames.astype(np.float64)]), 0)[1:]
             numbers = PRIOR + self.seen + np.arange(1, len(frames) + 1)
             mean = totals / numbers[:, None]
@@ -68,14 +70,16 @@ class RunningNormalisation:
 
 
 class DeltaStream:
-    """Frames with the derivatives of their last `size` features; the ends are repeated.
+    """Appends the time derivatives of the last `size` features; the first and last frame are
+    repeated.
+
 
     d_t = sum over k = 1..2 of k (x_{t+k} - x_{t-k}) / 10 (Furui 1986, as in HTK).
     """
 
     def __init__(self, size: int):
         self.size = size
-        self.window: np.ndarray | None = None  # frames whose neighbours are not all known
+        self.window: np.ndarray | None = None  # frames that wait for later neighbours
 
     def accept(self, frames: np.ndarray) -> np.ndarray:
         if self.window is None:
@@ -108,7 +112,7 @@ class DeltaStream:
 
 
 class FeatureStream:
-    """Raw features [n, D] -> what the network reads, in chunks of any size."""
+    """Turns chunks of raw features [n, D] of any size into the network's features."""
 
     def __init__(self, statistics: Statistics, *, running: bool, deltas: int):
         size = len(statistics.mean)
@@ -123,7 +127,7 @@ class FeatureStream:
         return found.reshape(-1, self.size)
 
     def finish(self) -> np.ndarray:
-        """The frames that waited for their neighbours."""
+        """The last frames, which waited for later neighbours."""
         found = np.zeros((0, self.size), np.float32)
         for number, stage in enumerate(self.deltas):
             rest = found if number and found.size else None
@@ -145,7 +149,7 @@ class FeatureStream:
 
 
 def add_deltas(frames: np.ndarray, deltas: int) -> np.ndarray:
-    """Whole recordings with their derivatives."""
+    """Appends derivatives to the features of a whole recording."""
     size = frames.shape[1]
     for _ in range(deltas if len(frames) else 0):
         stage = DeltaStream(size)
@@ -154,8 +158,8 @@ def add_deltas(frames: np.ndarray, deltas: int) -> np.ndarray:
 
 
 def change_speed(frames: np.ndarray, factor: float) -> np.ndarray:
-    """Frames interpolated in time: as many as if spoken `factor` times as fast (Ko et al.
-    2015, on features).
+    """Interpolates frames in time as if spoken `factor` times as fast (Ko et al. 2015, here on
+    features).
     """
     number = max(1, round(len(frames) / factor))
     if number == len(frames):
@@ -175,8 +179,15 @@ def mask_features(
     bands: int,
     width: int,
 ) -> np.ndarray:
-    """Random stretches of time and bands of features set to 0, the mean (SpecAugment, Park et
-    al. 2019).
+    """Sets random time masks and frequency masks to 0, the mean (SpecAugment, Park et al. 2019).
+
+    Args:
+        frames: Normalised features [T, D].
+        draw: The random generator.
+        times: Number of time masks.
+        time_share: Longest time mask as a share of T.
+        bands: Number of frequency masks.
+        width: Widest frequency mask, in features.
     """
     frames = frames.copy()
     steps, size = frames.shape

@@ -1,4 +1,4 @@
-"""The choice of the front end: as asked for, as the features' file says, or the usual one."""
+"""The choice of the front end: by the options, by the feature file, or the default."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ from ostinato.data.audio.recordings import Recording, Samples
 from ostinato.errors import InputError
 from ostinato.tasks.transcription.options import TranscriptionOptions
 
-MOST_RATE = 16_000  # Hz, unless asked for: higher frequencies tell little of speech
+MOST_RATE = 16_000  # Hz, by default: higher frequencies matter little for speech
 
 
 def choose_front_end(
     options: TranscriptionOptions, records: Sequence[Recording]
 ) -> FrontEnd | None:
-    """The front end that was asked for, that the features' file names, or the usual one; None for
-    features of another kind."""
+    """The front end of the options, of the feature file, or the default; None for other
+    features.
+    """
     given = [record for record in records if isinstance(record.audio, np.ndarray)]
     kinds = {record.front_end for record in given if record.front_end}
     if len(kinds) > 1:
@@ -41,12 +42,12 @@ def choose_front_end(
     front_end = FrontEnd(kind, rate, bins)
     if given and given[0].audio.shape[1] != front_end.size:
         raise InputError(
-            f"{given[0].where}: {given[0].audio.shape[1]} features a frame are no {kind}, which "
+            f"{given[0].where}: {given[0].audio.shape[1]} features per frame are not {kind}, which "
             f"has {front_end.size}"
         )
     return front_end
 
 
 def rate_of(record: Recording) -> int:
-    """The samples a second of a recording."""
+    """The sample rate of a recording in Hz."""
     return record.audio.rate if isinstance(record.audio, Samples) else audio_info(record.audio).rate

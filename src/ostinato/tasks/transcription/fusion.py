@@ -19,8 +19,8 @@ from ostinato.tasks.transcription.language_runs import CharacterScorer, RunModel
 from ostinato.tasks.transcription.options import TranscriptionOptions
 from ostinato.tasks.transcription.units import Spelling
 
-END, UNKNOWN = 0, 1  # ids of the line's end and of unknown words
-WordState = tuple[Any, str]  # the words before, and the letters of the one begun
+END, UNKNOWN = 0, 1  # ids of the end of a line and of unknown words
+WordState = tuple[Any, str]  # the history of words, and the letters of the current word
 SPELLING = math.log(1 / 30)  # log P of a letter of an unknown word
 
 
@@ -28,8 +28,8 @@ class WordNgram:
     """A Kneser-Ney model of the words of transcripts.
 
     Args:
-        lines: Sentences, one for every time that they occur.
-        order: Words of the longest n-grams.
+        lines: The sentences, repeated as often as they occur.
+        order: Order of the longest n-grams.
     """
 
     unknown = UNKNOWN
@@ -53,7 +53,7 @@ class WordNgram:
         return (*history, word)[-(self.order - 1) :] if self.order > 1 else ()
 
     def find(self, word: str) -> int | None:
-        """A word's id; None for one that never occurred."""
+        """A word's id; None for an unknown word."""
         return self.ids.get(word)
 
     def log_probability(self, history: tuple[int, ...], word: int) -> float:
@@ -71,7 +71,7 @@ class WordNgram:
 
 
 class WordModel(Protocol):
-    """A language model of words; ids and histories are its own."""
+    """The protocol of word language models, with their own ids and histories."""
 
     unknown: Any
 
@@ -89,15 +89,19 @@ class WordModel(Protocol):
 
 
 class WordScorer:
-    """A model of words as the beam's scorer: letters are free, whole words cost.
+    """Scores hypotheses of the beam with a word language model, at the end of each word.
 
-    weight log P(word | words before) + bonus for every word. Unless the vocabulary is open, only
-    words that the model knows can be written.
+
+    The score of a word is weight log P(word | history) + bonus. Unless the vocabulary is open, only
+    words that the model knows are possible.
 
     Args:
         model: The language model.
-        spellings: What each label adds to the transcript, by number.
+        spellings: The text that each label adds to the transcript, by id.
         whole: Whether each label is a whole word.
+        weight: The weight of the language model.
+        bonus: Added for every word.
+        open_vocabulary: Whether unknown words are possible.
     """
 
     def __init__(
@@ -156,7 +160,7 @@ class WordScorer:
 
 
 class WordList:
-    """Words that may follow each other in any order: a vocabulary without probabilities."""
+    """A closed vocabulary in which all words are equally good in any order."""
 
     sentences: frozenset[str] = frozenset()
     unknown = UNKNOWN
@@ -185,7 +189,7 @@ class WordList:
 
 
 class PhraseScorer:
-    """Phrases, as labels, as the beam's scorer: nothing else can be written."""
+    """Restricts hypotheses of the beam to a list of phrases, given as label ids."""
 
     def __init__(self, phrases: Sequence[Sequence[int]]):
         self.whole = {tuple(phrase) for phrase in phrases}
@@ -205,7 +209,7 @@ class PhraseScorer:
 def build_language_model(
     options: TranscriptionOptions, transcripts: Mapping[str, int]
 ) -> WordNgram | WordList | RunModel | None:
-    """The language model that --lm names, or the list of --words."""
+    """Builds the language model of --lm, or the vocabulary of --words; None without either."""
     if options.words is not None:
         return WordList(word for line in read_text(options.words, options) for word in line.split())
     if options.lm == "none":
@@ -233,7 +237,7 @@ def build_scorer(
     options: TranscriptionOptions,
     spellings: Sequence[Spelling],
 ) -> LabelScorer:
-    """A language model as the beam's scorer; `spellings` are the labels', by number."""
+    """Builds the beam's scorer for a language model; `spellings` are those of the labels, by id."""
     weight, bonus = options.lm_weight, options.word_bonus
     if isinstance(model, RunModel) and not isinstance(model, RunWords):
         return CharacterScorer(model, spellings, weight=weight, bonus=bonus)

@@ -1,6 +1,7 @@
-"""From a recording's encoding to a transcript by an attention decoder, alone or with CTC.
+"""Decodes a recording's encoding by an attention decoder, alone or jointly with CTC.
 
-T' frames, M size of the encoder's outputs, C labels, U labels of an answer."""
+T' frames, M size of the encoder's outputs, C labels, U labels of a hypothesis.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +21,7 @@ from ostinato.tasks.transcription.transcript import Transcript
 
 
 class Heard(NamedTuple):
-    """What the network makes of a recording.
+    """The outputs of the network for a recording.
 
     Attributes:
         rows: CTC's log-probabilities [T', C]; None without CTC.
@@ -32,11 +33,11 @@ class Heard(NamedTuple):
 
 
 class LabelSearch:
-    """Joint decoding (Watanabe et al. 2017).
+    """Joint decoding by attention and CTC (Watanabe et al. 2017).
 
     Args:
         head: The attention decoder.
-        decoder: What the options ask for.
+        decoder: The settings of decoding, with the language model.
     """
 
     def __init__(self, head: AttentionHead, decoder: Decoder):
@@ -64,7 +65,7 @@ class LabelSearch:
         if heard.outputs is None or not len(heard.outputs):
             return Transcript([], [("", 0.0)], name, seconds, several)
         found = self.search(heard)
-        if not found:  # a list of words or phrases, none of which can be written
+        if not found:  # none of the allowed words or phrases is possible
             return Transcript([], [("", 0.0)], name, seconds, several)
         best, rows = found[0], heard.rows
         if rows is not None and least_frames(best.labels) <= len(rows):
@@ -83,7 +84,7 @@ class LabelSearch:
 
 
 def attended(found: JointHypothesis) -> list[Span]:
-    """Labels where their attention has its peak, from left to right."""
+    """Aligns labels with the frames where their attention is highest, in increasing order."""
     peaks = np.maximum.accumulate([int(view.argmax()) for view in found.attention] or [0])
     together: Sequence[tuple[int, float, int]] = list(
         zip(found.labels, found.label_scores, peaks.tolist(), strict=False)

@@ -19,15 +19,15 @@ from ostinato.tasks.language import TASK as LANGUAGE
 from ostinato.tasks.saved_task import describe, load_weights_of, read_json, restore_task
 from ostinato.tasks.transcription.units import Spelling
 
-MOST_REMEMBERED = 20_000  # histories whose distribution is kept
+MOST_REMEMBERED = 20_000  # histories whose distribution is cached
 History = tuple[int, ...]
 
 
 class RunModel:
-    """A language run's next-token log-probabilities, remembered by history.
+    """Next-token log-probabilities of a trained language model, cached by history.
 
     Args:
-        folder: The run.
+        folder: The run folder.
     """
 
     def __init__(self, folder: str):
@@ -50,7 +50,7 @@ class RunModel:
         return logits[0].double().log_softmax(-1).numpy(), state
 
     def distribution(self, history: History) -> np.ndarray:
-        """log P of each token [V] after a line's first tokens."""
+        """log P of each token [V] given the tokens of a line so far."""
         if history not in self.remembered:
             if len(self.remembered) > MOST_REMEMBERED:
                 self.remembered.clear()
@@ -71,7 +71,7 @@ class RunModel:
 
     @cached_property
     def sentences(self) -> set[str]:
-        """The lines of the text that it was trained on, where that is still there."""
+        """The lines of its training text, if the file still exists."""
         plan = self.folder / "training" / "plan.json"
         files = read_json(plan).get("train") if plan.is_file() else []
         paths = [file for file in files or [] if Path(file).is_file()]
@@ -79,7 +79,7 @@ class RunModel:
 
 
 class RunWords(RunModel):
-    """A run over words, or over subwords, as a model of whole words; see `WordScorer`."""
+    """A run with units word or subword as a model of whole words; see `WordScorer`."""
 
     unknown: History = (UNK,)
 
@@ -99,18 +99,18 @@ class RunWords(RunModel):
         return float(self.distribution(history)[self.end])
 
     def words(self) -> list[str] | None:
-        """All words that it knows; None where it can spell others."""
+        """All words that it knows; None if its vocabulary is open."""
         return self.tokenizer.id_to_token[len(SPECIALS) :] if self.unit == "word" else None
 
 
 class CharacterScorer:
-    """A run over characters as the beam's scorer: every label costs.
+    """Scores hypotheses of the beam with a character language model, at every label.
 
     Args:
-        model: The run.
-        spellings: What each label adds to the transcript.
-        weight: What its log-probability is multiplied by.
-        bonus: For every word.
+        model: The language model.
+        spellings: The text that each label adds to the transcript, by id.
+        weight: The weight of its log-probability.
+        bonus: Added for every word.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Live transcription: samples in chunks of any size, partial and final text."""
+"""Live transcription of samples in chunks of any size, with partial and final text."""
 
 from __future__ import annotations
 
@@ -17,15 +17,17 @@ from ostinato.tasks.transcription.transcript import Transcript
 
 
 class LiveTranscription:
-    """A recording as it is heard by a model of one direction: `accept` chunks, `finish` it.
+    """Transcribes a recording while it arrives, with a unidirectional model.
 
-    Chunks may have any size: frames, log-probabilities and text are those of the whole recording,
-    to the bit. `copy()` goes on from here on its own; `state()` and `restore()` keep all of it.
+    Pass chunks to `accept` and call `finish` at the end. Chunks may have any size: frames,
+    log-probabilities and text are those of the whole recording, to the bit. `copy()` gives an
+    independent copy; `state()` and `restore()` save and restore everything.
 
     Args:
-        network: A transcriber of one direction.
-        decoder: How its output becomes text; it knows the preprocessing.
-        rate: Samples a second of the chunks; the model's where 0.
+        network: A unidirectional transcriber.
+        decoder: Decodes its outputs; it has the preprocessing.
+        rate: Sample rate of the chunks in Hz; 0 for that of the model.
+        name: The name of the recording.
     """
 
     def __init__(self, network: Transcriber, decoder: Decoder, *, rate: int = 0, name: str = ""):
@@ -36,9 +38,9 @@ class LiveTranscription:
         self.resampler = Resampler(rate, own.rate) if own and rate not in (0, own.rate) else None
         self.features = preprocessing.start_features()
         self.encoder = network.start_stream()
-        self.frames = 0  # of features, so far
-        self.rows: list[np.ndarray] = []  # of the line's log-probabilities
-        self.line_start = 0  # rows before it
+        self.frames = 0  # frames of features so far
+        self.rows: list[np.ndarray] = []  # log-probabilities of the current line
+        self.line_start = 0  # rows before the current line
         self.begin_line()
 
     def begin_line(self) -> None:
@@ -47,7 +49,7 @@ class LiveTranscription:
         self.rows = []
         self.labels: list[int] = []
         self.last = BLANK
-        self.blanks = 0  # rows of silence since the last label
+        self.blanks = 0  # rows of blanks since the last label
         self.beam: PrefixBeam | None = None
         if not self.decoder.is_greedy and self.decoder.phrases is None:
             self.beam = self.decoder.start_beam()
@@ -70,22 +72,22 @@ class LiveTranscription:
         return other
 
     def accept(self, samples: np.ndarray) -> None:
-        """Samples of -1 to 1."""
+        """Reads samples [n] from -1 to 1."""
         if self.front_end is None:
-            raise InputError("the model knows features only, not how they are made of sound")
+            raise InputError("the model was trained on features, not on sound")
         if self.resampler is not None:
             samples = self.resampler(samples)
         self.accept_features(self.front_end.accept(samples))
 
     def accept_features(self, frames: np.ndarray) -> None:
-        """Raw features [n, D]."""
+        """Reads raw features [n, D]."""
         self.frames += len(frames)
         ready = self.features.accept(frames)
         if len(ready):
             self.take(self.encoder.push(torch.from_numpy(ready)))
 
     def take(self, rows: list[torch.Tensor]) -> None:
-        """New rows of log-probabilities [C]."""
+        """Appends rows of log-probabilities [C], and decodes them."""
         for tensor in rows:
             row = tensor.numpy().copy()  # an array of its own: a tensor takes several times as much
             self.rows.append(row)
@@ -99,7 +101,7 @@ class LiveTranscription:
 
     @property
     def rate(self) -> int:
-        """Samples a second of the chunks; 0 for the model's."""
+        """Sample rate of the chunks in Hz; 0 for that of the model."""
         return 0 if self.resampler is None else self.resampler.before
 
     @property
@@ -122,7 +124,7 @@ class LiveTranscription:
         return bool(self.labels) and self.pause >= self.decoder.options.pause_seconds
 
     def end_line(self) -> Transcript:
-        """The transcript since the last line's end; the next one begins."""
+        """Ends the current line and begins the next; returns the transcript of the line."""
         step = self.decoder.preprocessing.seconds_per_frame
         rows = np.stack(self.rows) if self.rows else np.zeros((0, 1), np.float32)
         start = self.line_start * step
@@ -136,7 +138,7 @@ class LiveTranscription:
         return Transcript(words, found.answers, found.name, found.seconds, found.n_best)
 
     def finish(self) -> Transcript:
-        """The recording has ended: the final transcript (since the last `end_line`)."""
+        """Ends the recording; returns the transcript since the last `end_line`."""
         if self.front_end is not None:
             if self.resampler is not None:
                 rest = self.resampler(np.zeros(0, np.float32), last=True)
@@ -149,7 +151,7 @@ class LiveTranscription:
         return self.end_line()
 
     def state(self) -> dict[str, Any]:
-        """All that the stream holds."""
+        """The whole state of the stream."""
         return {
             "resampler": None if self.resampler is None else self.resampler.state(),
             "front_end": None if self.front_end is None else self.front_end.state(),
@@ -161,7 +163,7 @@ class LiveTranscription:
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Goes on from a state that `state()` gave, of chunks of the same rate."""
+        """Restores a state from `state()` of chunks of the same rate."""
         if self.resampler is not None:
             self.resampler.restore(state["resampler"])
         if self.front_end is not None:

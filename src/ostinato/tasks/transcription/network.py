@@ -1,4 +1,4 @@
-"""The network of transcription: an encoder with a CTC output, an attention decoder, or both."""
+"""Builds the transcription network: an encoder with CTC output, attention decoder, or both."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from ostinato.models.transcriber import Transcriber
 from ostinato.tasks.transcription.options import TranscriptionOptions
 from ostinato.tasks.transcription.preprocessing import TranscriptionPreprocessing
 
-MOST_EMBEDDING = 128  # of an attention decoder's labels
+MOST_EMBEDDING = 128  # maximum label embedding size of an attention decoder
 
 
 def build_network(
     options: TranscriptionOptions, preprocessing: TranscriptionPreprocessing
 ) -> nn.Module:
-    """A fresh network."""
+    """Builds a network with initial weights."""
     stacking = [1] * options.layers
     if options.subsampling_by == "stack":
         stacking[0] = options.subsampling

@@ -19,12 +19,12 @@ class TranscriptionOptions(AugmentationOptions, BidirectionalOptions):
 
     # the data
     unit: Literal["character", "subword", "word"] = option(
-        "character", "what the model writes; word: phones or words that spaces separate"
+        "character", "what a label is; word: words or phones separated by spaces"
     )
     vocabulary_size: int = option(
-        200, "--unit subword: at most this many of them", minimum=10, maximum=100_000
+        200, "--unit subword: maximum number of subwords", minimum=10, maximum=100_000
     )
-    lowercase: bool = option(False, "transcripts in lower case")
+    lowercase: bool = option(False, "lower-case the transcripts")
     audio_column: str | None = option(
         None,
         "column of the sound files (default: audio, or one of its other names)",
@@ -45,13 +45,13 @@ class TranscriptionOptions(AugmentationOptions, BidirectionalOptions):
     # the features
     front_end: Literal["log-mel", "mfcc"] | None = option(
         None,
-        "features of sound: log-mel, or mfcc, 13 cepstra as CMU Sphinx makes them (default: what "
-        "an .npz says, log-mel for sound files)",
+        "acoustic features: log-mel, or mfcc, 13 cepstra as computed by CMU Sphinx (default: as "
+        "named in an .npz, log-mel for sound files)",
         group="data",
     )
     sample_rate: int | None = option(
         None,
-        "samples a second that recordings are brought to (default: the most frequent one, at "
+        "sample rate in Hz to which recordings are resampled (default: the most frequent one, at "
         "most 16000)",
         minimum=1000,
         maximum=192_000,
@@ -60,30 +60,33 @@ class TranscriptionOptions(AugmentationOptions, BidirectionalOptions):
     mel_bins: int = option(40, "mel filters of log-mel", minimum=4, maximum=256, group="data")
     deltas: int = option(
         0,
-        "time derivatives added to the features, first or second",
+        "time derivatives appended to the features, up to this order",
         minimum=0,
         maximum=2,
         group="data",
     )
     normalise_features: Literal["recording", "training", "running"] | None = option(
         None,
-        "mean and deviation of each recording; of the training data; or its mean so far (default: "
-        "recording for both directions, running for one)",
+        "normalise features by the mean and standard deviation of the recording or of the training "
+        "data, or by the running mean (default: recording; running for one direction)",
         group="data",
     )
     # the model
     hidden_size: int = redefine(BidirectionalOptions, "hidden_size", 320)
     layers: int = redefine(BidirectionalOptions, "layers", 3)
     subsampling: int = option(
-        4, "frames of features for one of the model's outputs", minimum=1, maximum=16
+        4, "frames of features per output of the model", minimum=1, maximum=16
     )
     subsampling_by: Literal["stack", "pyramid", "convolution"] = option(
         "stack",
-        "stack: frames side by side; pyramid: pairs of frames between layers; convolution: "
-        "with a stride",
+        "stack: concatenate frames; pyramid: concatenate pairs of frames between layers; "
+        "convolution: strided convolution",
     )
     lookahead: int = option(
-        0, "--no-bidirectional: frames of future, after subsampling", minimum=0, maximum=100
+        0,
+        "--no-bidirectional: future frames that an output sees, after subsampling",
+        minimum=0,
+        maximum=100,
     )
     decoder: Literal["ctc", "attention", "joint"] = option(
         "ctc",
@@ -92,7 +95,7 @@ class TranscriptionOptions(AugmentationOptions, BidirectionalOptions):
     )
     ctc_weight: float = option(
         0.3,
-        "--decoder joint: CTC's share of the loss and of the score; 1 when predicting: CTC alone",
+        "--decoder joint: weight of CTC in the loss and in decoding; 1 when predicting: CTC alone",
         minimum=0,
         maximum=1,
         when_predicting=True,
@@ -119,18 +122,23 @@ class TranscriptionOptions(AugmentationOptions, BidirectionalOptions):
     )
     lm: str = option(
         "none",
-        "language model: none; transcripts, a word n-gram model of those trained on; a text file "
-        "to make one of; or a run of the language task",
+        "language model: none; transcripts: a word n-gram model of the training transcripts; a "
+        "text "
+        "file to train one on; or a run of the language task",
         when_predicting=True,
         path="kept",
         words=("transcripts",),
     )
     lm_order: int = option(
-        3, "words of its longest n-grams", minimum=1, maximum=9, when_predicting=True
+        3,
+        "order of the language model's longest n-grams",
+        minimum=1,
+        maximum=9,
+        when_predicting=True,
     )
     lm_weight: float = option(
         0.5,
-        "what its log-probability is multiplied by",
+        "weight of the language model's log-probability",
         minimum=0,
         maximum=100,
         when_predicting=True,
@@ -144,19 +152,19 @@ class TranscriptionOptions(AugmentationOptions, BidirectionalOptions):
     )
     open_vocabulary: bool = option(
         False,
-        "with a language model, words that it does not know are allowed",
+        "with a language model, allow words that it does not know",
         when_predicting=True,
     )
     phrases: str | None = option(
         None,
-        "a text file with all transcripts that are possible, one a line; [a] may be left out, "
-        "(a | b) is one of them",
+        "a text file of all possible transcripts, one per line; [a] is optional, (a | b) is a "
+        "choice",
         when_predicting=True,
         path="kept",
     )
     words: str | None = option(
         None,
-        "a text file with all words that are possible, in any order",
+        "a text file of all possible words, which may occur in any order",
         when_predicting=True,
         path="kept",
     )
@@ -165,14 +173,14 @@ class TranscriptionOptions(AugmentationOptions, BidirectionalOptions):
     )
     rate: int | None = option(
         None,
-        "samples a second of raw 16-bit samples on standard input (default: the model's)",
+        "sample rate in Hz of raw 16-bit samples on standard input (default: the model's)",
         minimum=1000,
         maximum=768_000,
         when_predicting=True,
     )
     segment_seconds: float = option(
         30.0,
-        "longer recordings are split where they are quiet (both directions)",
+        "with both directions, longer recordings are split where they are quiet",
         above=0.5,
         when_predicting=True,
     )
@@ -208,18 +216,18 @@ class TranscriptionOptions(AugmentationOptions, BidirectionalOptions):
             raise InputError(f"{' and '.join(given)}: give one of them")
 
     def greedy(self) -> Self:
-        """The same with greedy decoding, for dev scores while training; joint models' by CTC."""
+        """The options with greedy decoding for dev scores; joint models decode by CTC."""
         quick = replace(self, beam=1, n_best=1, lm="none", phrases=None, words=None)
         return replace(quick, ctc_weight=1.0) if self.decoder == "joint" else quick
 
     @property
     def normalisation(self) -> str:
-        """How features are normalised, decided."""
+        """How features are normalised: as given, or the default."""
         return self.normalise_features or ("recording" if self.bidirectional else "running")
 
     @property
     def streams(self) -> bool:
-        """Whether the model can transcribe while it listens."""
+        """Whether the model can transcribe live."""
         by_ctc = not self.searches_by_label
         return not self.bidirectional and self.normalisation != "recording" and by_ctc
 
@@ -230,11 +238,11 @@ class TranscriptionOptions(AugmentationOptions, BidirectionalOptions):
 
     @property
     def fused(self) -> bool:
-        """Whether something else than the network decides what can be written."""
+        """Whether decoding uses a language model, a word list or phrases."""
         return self.lm != "none" or self.phrases is not None or self.words is not None
 
     @property
     def width(self) -> int:
-        """The width of the beam, decided."""
+        """The beam width: as given, or the default."""
         usual = 8 if self.searches_by_label else 32 if self.fused else 1
         return max(self.n_best, self.beam or usual)

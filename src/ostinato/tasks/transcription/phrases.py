@@ -1,4 +1,4 @@
-"""Phrases that alone can be written: lines, with parts that may be left out and choices.
+"""Lists of the possible transcripts: lines with optional parts and choices.
 
 "[please] turn (on | off) the light" -> 4 phrases."""
 
@@ -12,13 +12,13 @@ from ostinato.data.files.lines import read_lines
 from ostinato.data.files.wording import display_path
 from ostinato.errors import InputError, option_name
 
-MOST = 20_000  # phrases
+MOST = 20_000  # maximum number of phrases
 MARKS = re.compile(r"([\[\](|)])")
 CLOSING = {"[": "]", "(": ")"}
 
 
 def read_phrases(file: str, *, lowercase: bool = False) -> list[str]:
-    """The distinct phrases of a file, in order."""
+    """Reads the distinct phrases of a file, in order."""
     phrases: dict[str, None] = {}
     for number, line in enumerate(read_lines(file), start=1):
         try:
@@ -50,7 +50,7 @@ def expand(line: str) -> list[str]:
 
 
 def choices(pieces: list[str], closing: str) -> tuple[list[str], list[str]]:
-    """What the pieces up to `closing` can be, and the pieces after it."""
+    """Parses pieces up to `closing`: the texts that they stand for, and the remaining pieces."""
     options, parts = list[str](), [[""]]
     while pieces:
         piece, *pieces = pieces

@@ -1,6 +1,4 @@
-"""A picture of one recording: its features with the words, and the posteriors of the labels
-under them.
-"""
+"""Plots of one recording: features with words, label posteriors, and attention."""
 
 from __future__ import annotations
 
@@ -12,7 +10,7 @@ import numpy as np
 from ostinato.decoding.ctc import BLANK
 from ostinato.tasks.transcription.transcript import Transcript
 
-SHOWN = 0.2  # labels that reach this probability somewhere are named
+SHOWN = 0.2  # labels that reach this posterior probability are named
 
 
 def draw_posteriors(
@@ -24,15 +22,15 @@ def draw_posteriors(
     step: float,
     factor: int,
 ) -> None:
-    """Writes a PNG.
+    """Writes a PNG of the features with the words, and below them the label posteriors.
 
     Args:
-        file: Where to.
+        file: The file to write to.
         frames: Raw features [T, D].
-        transcript: With posteriors [T', C].
-        labels: Their names; number 0 is the blank.
+        transcript: A transcript with posteriors [T', C].
+        labels: The names of the labels; id 0 is the blank.
         step: Seconds from one row of posteriors to the next.
-        factor: Frames for one row.
+        factor: Frames of features per row of posteriors.
     """
     import matplotlib
 
@@ -65,12 +63,12 @@ def draw_posteriors(
 
 
 def draw_attention(file: BinaryIO, *, transcript: Transcript, step: float) -> None:
-    """Writes a PNG: where an attention decoder listened at each label.
+    """Writes a PNG of an attention decoder's weights at each label.
 
     Args:
-        file: Where to.
-        transcript: With attention weights [U, T'].
-        step: Seconds from one frame of them to the next.
+        file: The file to write to.
+        transcript: A transcript with attention weights [U, T'].
+        step: Seconds from one encoder output to the next.
     """
     import matplotlib
 

@@ -1,4 +1,4 @@
-"""Transcripts of recordings, whole, in segments or live, and what the metrics count of them."""
+"""Transcripts of recordings, whole, in segments or live, and their metric counts."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from ostinato.tasks.transcription.transcript import (
     write_table,
 )
 
-FRAMES_IN_MEMORY = 100_000  # of several recordings, before they are answered
+FRAMES_IN_MEMORY = 100_000  # of recordings that are transcribed as one batch
 
 
 class TranscriptionPredictor(Predictor):
@@ -51,7 +51,7 @@ class TranscriptionPredictor(Predictor):
 
     @cached_property
     def recogniser(self) -> Recogniser:
-        """What makes transcripts of encoded recordings."""
+        """The recogniser with the task's options."""
         return Recogniser(self.options.searches_by_label, self.decoder)
 
     def predict(self, network: nn.Module, records: Sequence[Recording]) -> list[Transcript]:
@@ -60,7 +60,7 @@ class TranscriptionPredictor(Predictor):
     def stream(
         self, network: nn.Module, inputs: Iterator[Recording], *, ahead: int = 1
     ) -> Iterator[Transcript]:
-        """A transcript for each recording; of a live one, a transcript for each line spoken."""
+        """Yields a transcript for each recording, or for each line spoken of a live one."""
         if self.options.streams and isinstance(network, Transcriber):
             for record in inputs:
                 yield from self.listen(network, record)
@@ -83,7 +83,7 @@ class TranscriptionPredictor(Predictor):
         yield from (each.transcript for each in waiting)
 
     def segments(self, record: Recording) -> Iterator[tuple[float, np.ndarray]]:
-        """The parts of a recording with their starts in seconds, as raw features; at least one."""
+        """Yields (start in seconds, raw features) of each segment of a recording, at least one."""
         if isinstance(record.audio, str) and not record.audio:
             yield 0.0, np.zeros((0, len(self.preprocessing.statistics.mean)), np.float32)
             return
@@ -110,7 +110,7 @@ class TranscriptionPredictor(Predictor):
     def streamer(
         self, network: nn.Module, as_record: Callable[[Any], Recording]
     ) -> TranscriptionStreamer | None:
-        """For chunks of samples, where the model reads in one direction."""
+        """A streamer of chunks of samples, for unidirectional models."""
         if not isinstance(network, Transcriber) or self.why_no_streamer(network):
             return None
         return TranscriptionStreamer(network, self.decoder)
@@ -131,7 +131,7 @@ class TranscriptionPredictor(Predictor):
         return ""
 
     def listen(self, network: Transcriber, record: Recording) -> Iterator[Transcript]:
-        """A recording frame by frame; a live one with its partial text on the terminal."""
+        """Transcribes a recording incrementally; shows the partial text of a live one."""
         live = LiveTranscription(network, self.decoder, name=record.name)
         if not isinstance(record.audio, LiveAudio):
             if not (isinstance(record.audio, str) and not record.audio):
@@ -149,7 +149,7 @@ class TranscriptionPredictor(Predictor):
         while True:
             try:
                 chunk = next(chunks, None)
-            except KeyboardInterrupt as error:  # what was heard so far is written first
+            except KeyboardInterrupt as error:  # the text so far is printed before stopping
                 chunk, interrupt = None, error
             if chunk is None:
                 break
@@ -170,12 +170,11 @@ class TranscriptionPredictor(Predictor):
             raise interrupt
 
     def log_probabilities(self, network: Any, records: Sequence[Recording]) -> list[float]:
-        """log P(transcript | recording); -inf for a transcript that the model cannot write."""
-        values: list[float] = []
+        """log P(transcript | recording) of each record; -inf for unknown labels."""
         for record in records:
             if not record.text:
-                raise InputError(f"{record.where}: no transcript whose probability could be told")
-        values = answer_in_batches(
+                raise InputError(f"{record.where}: no transcript to compute the probability of")
+        values: list[float] = answer_in_batches(
             network,
             [self.preprocessing.encode(record) for record in records],
             lambda batch: network.log_probabilities(batch).tolist(),
@@ -189,7 +188,7 @@ class TranscriptionPredictor(Predictor):
         ]
 
     def reference(self, record: Recording) -> str:
-        """The transcript in the form that the model writes."""
+        """The reference transcript, normalised like the model's output."""
         return normalise_text(record.text, self.options)
 
     def count(
@@ -218,8 +217,7 @@ class TranscriptionPredictor(Predictor):
         if known:
             notify(
                 f"{option_name('lm')}: its text contains {known:,} of the {len(records):,} "
-                "transcripts of the "
-                "test set; its scores will flatter"
+                "transcripts of the test set; its scores are too optimistic"
             )
 
     def count_quickly(
@@ -260,7 +258,7 @@ class TranscriptionPredictor(Predictor):
     def pictures(
         self, records: Sequence[Recording], predictions: Sequence[Transcript]
     ) -> dict[str, Callable[[BinaryIO], object]]:
-        """Of the first recording with words: features with CTC's posteriors, and attention."""
+        """Plots of the first recording with words: features and CTC's posteriors, attention."""
         found: dict[str, Callable[[BinaryIO], object]] = {}
         step = self.preprocessing.seconds_per_frame
         for record, prediction in zip(records, predictions, strict=True):
@@ -288,6 +286,6 @@ class TranscriptionPredictor(Predictor):
 
 
 def show_partial(text: str) -> None:
-    """The text so far on the terminal's last line, its end where it is long."""
+    """Shows the end of the text so far on the last line of the terminal."""
     sys.stderr.write("\r\033[K" + text[-78:])
     sys.stderr.flush()

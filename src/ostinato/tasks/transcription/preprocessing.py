@@ -1,4 +1,4 @@
-"""The labels, the front end and the features' statistics; recordings as examples."""
+"""Preprocessing of speech: labels, front end and feature statistics; recordings as examples."""
 
 from __future__ import annotations
 
@@ -34,21 +34,22 @@ from ostinato.tasks.transcription.reader import notify_left_out
 from ostinato.tasks.transcription.units import Units
 
 BLANK_TOKEN = "<blank>"
-MOST_TEXT = 2_000_000  # characters of transcripts that a run keeps for a language model
+MOST_TEXT = 2_000_000  # maximum characters of transcripts saved for a language model
 
 
 @dataclass(frozen=True)
 class TranscriptionPreprocessing(Preprocessing):
-    """What was fitted.
+    """Labels, front end and statistics of the training recordings, and the encoding of recordings.
 
     Args:
         options: The task's options.
-        labels: Tokens of transcripts; id 0 is the blank.
-        front_end: What makes features of sound; None where only features are known.
-        statistics: Of the raw features.
-        units: How transcripts are split into labels.
+        labels: The vocabulary of labels; id 0 is the blank.
+        front_end: Computes features of sound; None if the training data were features of another
+            kind.
+        statistics: Mean and standard deviation of the raw features.
+        units: Splits transcripts into labels.
         transcripts: Training transcripts with their counts, for a language model.
-        cache: Raw features of sound files that were read.
+        cache: Raw features of sound files already read.
     """
 
     options: TranscriptionOptions
@@ -122,12 +123,12 @@ class TranscriptionPreprocessing(Preprocessing):
 
     @property
     def size(self) -> int:
-        """Features a frame, as the network reads them."""
+        """Features per frame, as the network reads them."""
         return len(self.statistics.mean) * (1 + self.options.deltas)
 
     @property
     def seconds_per_frame(self) -> float:
-        """From one output of the network to the next."""
+        """The time from one output of the network to the next."""
         hop = 0.01 if self.front_end is None else self.front_end.hop / self.front_end.rate
         return hop * self.options.subsampling
 
@@ -140,7 +141,7 @@ class TranscriptionPreprocessing(Preprocessing):
         )
 
     def start_features(self) -> FeatureStream:
-        """Normalises a recording while it is recorded."""
+        """Creates a stream that normalises a recording while it arrives."""
         running = self.options.normalisation == "running"
         return FeatureStream(self.statistics, running=running, deltas=self.options.deltas)
 
@@ -159,9 +160,10 @@ class TranscriptionPreprocessing(Preprocessing):
         if not isinstance(record.audio, np.ndarray):
             if own is None and record.audio != "":
                 raise InputError(
-                    f"{record.where}: the model was trained on features and does not know how they "
-                    f"were made of sound; train with {option_name('front_end')} mfcc or "
-                    "log-mel, if it was so"
+                    f"{record.where}: the model was trained on features, and how they were "
+                    f"computed "
+                    f"from sound is unknown; train with {option_name('front_end')} mfcc or "
+                    "log-mel, if they were"
                 )
             return
         size = len(self.statistics.mean)
@@ -182,7 +184,7 @@ class TranscriptionPreprocessing(Preprocessing):
         return read_features(record, self.front_end, self.cache)
 
     def normalise(self, frames: np.ndarray) -> np.ndarray:
-        """Raw features of a whole recording as the network reads them."""
+        """Normalises the raw features of a whole recording for the network."""
         if not len(frames):
             return np.zeros((0, self.size), np.float32)
         if self.options.normalisation == "recording":
@@ -201,7 +203,7 @@ class TranscriptionPreprocessing(Preprocessing):
         return Example(torch.from_numpy(self.normalise(frames)), targets)
 
     def vary(self, frames: np.ndarray, targets: torch.Tensor, draw: int) -> np.ndarray:
-        """One of a recording's random variations for training."""
+        """Augments a recording with the seed `draw`."""
         options, random = self.options, np.random.default_rng(draw)
         sped = change_speed(frames, random.uniform(1 - options.speed, 1 + options.speed))
         if self.is_spellable(len(sped), targets.tolist()):
@@ -222,7 +224,7 @@ class TranscriptionPreprocessing(Preprocessing):
         )
 
     def tokens(self, text: str) -> list[str]:
-        """A transcript's labels as tokens."""
+        """Splits a transcript into tokens, the names of labels."""
         return self.units.split(normalise_text(text, self.options))
 
     def unknown_tokens(self, text: str) -> set[str]:
@@ -238,7 +240,7 @@ class TranscriptionPreprocessing(Preprocessing):
         return self.units.join(self.labels.decode(label for label in labels if label != BLANK))
 
     def is_spellable(self, frames: int, labels: Sequence[int]) -> bool:
-        """Whether CTC can write these labels in this number of frames."""
+        """Whether CTC can emit these labels in this number of frames."""
         if self.options.decoder == "attention":
             return frames > 0
         return least_frames(labels) <= -(-frames // self.options.subsampling)

@@ -16,7 +16,7 @@ from ostinato.data.audio.standard_input import LiveAudio
 def read_features(
     record: Recording, front_end: FrontEnd | None, cache: dict[str, np.ndarray]
 ) -> Iterator[np.ndarray]:
-    """The raw features of a recording, block by block, whatever it is."""
+    """Yields the raw features of a recording in blocks [n, D], from sound or as given."""
     if isinstance(record.audio, np.ndarray):
         yield record.audio
     elif record.audio in cache if isinstance(record.audio, str) else False:
@@ -30,7 +30,7 @@ def read_features(
 
 
 def read_samples(record: Recording, rate: int) -> Iterator[np.ndarray]:
-    """The samples of a recording at a rate, block by block."""
+    """Yields the samples of a recording in blocks, resampled to a rate in Hz."""
     audio = record.audio
     if isinstance(audio, LiveAudio):
         resampler = None if audio.rate in (0, rate) else Resampler(audio.rate, rate)

@@ -1,4 +1,4 @@
-"""Recordings and their transcripts: tables, folders and features; and inputs to transcribe."""
+"""Reads recordings with transcripts from tables, folders and feature files."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ from ostinato.errors import InputError, option_name
 from ostinato.notices import notify
 from ostinato.tasks.reader import Reader
 
-MOST_SECONDS = 3600  # of a sound that comes over a network
-MOST_NAMED = 10  # recordings that a notice names
+MOST_SECONDS = 3600  # maximum length of a recording sent to a server
+MOST_NAMED = 10  # recordings named in a notice
 
 
 class TranscriptionReader(Reader):
@@ -65,7 +65,7 @@ class TranscriptionReader(Reader):
         return good
 
     def check_readable(self, record: Recording) -> None:
-        """InputError for a recording that cannot be read; a silent one can."""
+        """Raises InputError for an unreadable recording; silence is allowed."""
         if isinstance(record.audio, str):
             check_path(record)
             wrong = find_problem(record)
@@ -76,7 +76,7 @@ class TranscriptionReader(Reader):
                 )
 
     def check_alphabet(self, records: Sequence[Recording]) -> None:
-        """Says which characters of the references the model cannot write."""
+        """Notifies of characters of the references that are not among the model's labels."""
         if self.preprocessing is None:
             return
         unknown = sorted(
@@ -108,8 +108,11 @@ class TranscriptionReader(Reader):
             self.preprocessing.check(record)
 
     def as_record(self, value: Any) -> Recording:
-        """The path of a sound file, samples of -1 to 1 [N] (or a pair of them and their rate),
-        features [T, D], or a pair of one of these and a transcript."""
+        """Makes a Recording of a sound, or of a pair (sound, transcript).
+
+        A sound is the path of a file, samples [N] from -1 to 1, a pair (samples, rate in Hz), or
+        features [T, D].
+        """
         text = ""
         if isinstance(value, Recording):
             return value
@@ -134,11 +137,11 @@ class TranscriptionReader(Reader):
         return Recording(as_features(values), clean(text), where="the input")
 
     def decode(self, content: bytes, media_type: str) -> list[Recording]:
-        """The content of a sound file, or of an .npz of features."""
+        """Decodes the content of a sound file, or of an .npz of features."""
         if not media_type.startswith("audio/"):
             return super().decode(content, media_type)
         with TemporaryDirectory() as folder:
-            path = Path(folder) / "sound"  # libsndfile tells the format by the content
+            path = Path(folder) / "sound"  # libsndfile detects the format by the content
             path.write_bytes(content)
             info = audio_info(path)
             if info.seconds > MOST_SECONDS:
@@ -159,7 +162,7 @@ class TranscriptionReader(Reader):
 
 
 def as_samples(values: np.ndarray, rate: int) -> Samples:
-    """Floats of -1 to 1, or 16-bit numbers, as Samples."""
+    """Makes Samples of floats from -1 to 1, or of 16-bit integers."""
     if values.dtype.kind in "iu":
         values = values.astype(np.float32) / 32768
     if not np.isfinite(values).all():
@@ -168,7 +171,7 @@ def as_samples(values: np.ndarray, rate: int) -> Samples:
 
 
 def check_path(record: Recording) -> None:
-    """InputError for a path that leaves the folder of its table."""
+    """Raises InputError for a path outside the folder of its table."""
     if isinstance(record.audio, str) and record.audio.startswith(OUTSIDE):
         raise InputError(
             f"{record.where}: {record.name} is outside the folder of the table; "
@@ -177,17 +180,17 @@ def check_path(record: Recording) -> None:
 
 
 def check_complete(record: Recording) -> None:
-    """InputError for a sound file that ends before its header says."""
+    """Raises InputError for a sound file that is shorter than its header says."""
     there = isinstance(record.audio, str) and Path(record.audio).is_file()
     if there and (missing := missing_bytes(record.audio)):
         raise InputError(
-            f"{record.where}: truncated ({missing:,} bytes are missing of those that its header "
-            "promises); copy it again, or convert what there is of it to a new file"
+            f"{record.where}: truncated ({missing:,} bytes are missing of those in its header); "
+            "copy it again, or convert the rest of it to a new file"
         )
 
 
 def notify_left_out(bad: Sequence[str]) -> None:
-    """Says which recordings are left out, and why."""
+    """Notifies of recordings that are left out, and why."""
     if bad:
         others = f"; and {len(bad) - MOST_NAMED:,} others" if len(bad) > MOST_NAMED else ""
         notify(

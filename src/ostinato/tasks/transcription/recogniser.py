@@ -1,4 +1,4 @@
-"""From encoded recordings to transcripts: a network's scores of frames, and their decoding."""
+"""Recognition: runs the network on encoded recordings and decodes its outputs."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ FRAMES_IN_A_BATCH = 16_384
 
 @dataclass(frozen=True)
 class Recogniser:
-    """Scores frames with a network, and decodes the scores: by frame (CTC) or by label.
+    """Runs a network on recordings, and decodes its outputs by frame (CTC) or by label (attention).
 
     Args:
         searches_by_label: Whether an attention decoder takes part in decoding.
-        decoder: Of CTC's scores, with the language model.
+        decoder: Decodes CTC's log-probabilities, with the language model.
     """
 
     searches_by_label: bool
     decoder: Decoder
 
     def score_frames(self, network: Any, examples: Sequence[Example]) -> list[Heard]:
-        """What decoding needs of every example."""
+        """The network's outputs for every example, as decoding needs them."""
         if not self.searches_by_label:
             return [Heard(rows) for rows in self.score_labels(network, examples)]
         if not isinstance(network, AttentionTranscriber | JointTranscriber):
@@ -57,7 +57,7 @@ class Recogniser:
     def transcribe(
         self, network: Any, heard: Heard, *, name: str = "", seconds: float = 0.0
     ) -> Transcript:
-        """The transcript of what was heard."""
+        """Decodes the network's outputs for a recording."""
         if self.searches_by_label:
             search = LabelSearch(network.head, self.decoder)
             return search.transcribe(heard, name=name, seconds=seconds)
@@ -65,7 +65,7 @@ class Recogniser:
         return self.decoder.transcribe(heard.rows, name=name, seconds=seconds)
 
     def score_labels(self, network: Any, examples: Sequence[Example]) -> list[np.ndarray]:
-        """log p by frame [T', C] for every example; of a model with CTC."""
+        """log p of each label at each frame [T', C] for every example, of a model with CTC."""
         if isinstance(network, AttentionTranscriber):
             raise InputError(
                 f"the model has no CTC output: it was trained with {option_name('decoder')} "

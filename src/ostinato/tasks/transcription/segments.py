@@ -1,4 +1,4 @@
-"""Long recordings in segments that end where the recording is quiet, in bounded memory."""
+"""Splits long recordings into segments where they are quiet, in bounded memory."""
 
 from __future__ import annotations
 
@@ -47,10 +47,10 @@ class SegmentedRecording:
 
 
 def cut_segments(blocks: Iterable[np.ndarray], most: int) -> Iterator[tuple[int, np.ndarray]]:
-    """Raw features in blocks [n, D] -> (first frame, segment [T, D]), T at most `most`.
+    """Splits raw features in blocks [n, D] into (first frame, segment [T, D]), T at most `most`.
 
-    A segment that is not the last ends at the quietest place of its second half, by the first
-    feature (cepstra) or all of them (log-mel), which grow with loudness.
+    Each segment but the last ends at the quietest point of its second half. Loudness is measured
+    by the first feature (cepstra) or the sum of all (log-mel).
     """
     waiting: list[np.ndarray] = []
     length = start = 0
@@ -69,7 +69,7 @@ def cut_segments(blocks: Iterable[np.ndarray], most: int) -> Iterator[tuple[int,
 
 
 def quietest(frames: np.ndarray) -> int:
-    """The frame in the second half of [T, D] around which it is quietest."""
+    """The quietest frame in the second half of features [T, D], by the smoothed loudness."""
     loudness = frames[:, 0] if frames.shape[1] <= 13 else frames.mean(1)
     kernel = np.ones(min(SMOOTHED, len(loudness))) / min(SMOOTHED, len(loudness))
     smooth = np.convolve(loudness, kernel, mode="same")

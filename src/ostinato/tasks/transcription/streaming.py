@@ -1,4 +1,4 @@
-"""Speech fed chunk by chunk: the text so far after each, the transcript at the end."""
+"""Streaming transcription: the text so far after each chunk, the transcript at the end."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from ostinato.tasks.transcription.decoder import Decoder
 from ostinato.tasks.transcription.live import LiveTranscription
 from ostinato.tasks.transcription.transcript import Transcript
 
-MOST_ROWS = 100_000  # of a line that is never ended
-LAYOUT, RECURRENT = "layout", "recurrent."  # names of tensors of a stored state
+MOST_ROWS = 100_000  # frames of a line
+LAYOUT, RECURRENT = "layout", "recurrent."  # names of tensors in a stored state
 
 
 @dataclass(frozen=True)
@@ -39,11 +39,11 @@ class PartialText(Prediction):
 
 
 class TranscriptionStreamer(Streamer):
-    """The state is a LiveTranscription, which is copied before it hears more.
+    """Transcribes chunk by chunk; the state is a LiveTranscription, copied before each change.
 
     Args:
-        network: A transcriber of one direction.
-        decoder: How its output becomes text.
+        network: A unidirectional transcriber.
+        decoder: Decodes its outputs.
     """
 
     listens = True
@@ -59,7 +59,7 @@ class TranscriptionStreamer(Streamer):
         return LiveTranscription(self.network, self.decoder)
 
     def listen(self, rate: int) -> LiveTranscription:
-        """The state before a recording whose chunks have a rate of their own (0: the model's)."""
+        """The state before a recording of this sample rate in Hz (0: that of the model)."""
         if rate:
             check_rate(rate, "chunks of sound")
         return LiveTranscription(self.network, self.decoder, rate=rate)
@@ -78,7 +78,7 @@ class TranscriptionStreamer(Streamer):
         if values.ndim == 2 and values.shape[1] != size:
             raise InputError(f"{values.shape[1]} features a frame, but the model has {size}")
         if values.ndim == 1 and preprocessing.front_end is None:
-            raise InputError("the model knows features only, not how they are made of sound")
+            raise InputError("the model was trained on features, not on sound")
         scale = np.float32(1 / 32768 if values.dtype.kind in "iu" and values.ndim == 1 else 1)
         found = values.astype(np.float32) * scale
         if not np.isfinite(found).all():
@@ -87,7 +87,7 @@ class TranscriptionStreamer(Streamer):
 
     def feed(self, item: np.ndarray, state: Any) -> tuple[PartialText, Any]:
         if len(state.rows) > MOST_ROWS:
-            raise InputError("the recording is too long to be kept; end it")
+            raise InputError("the recording is too long; end it")
         live = state.copy()
         if item.ndim == 2:
             live.accept_features(item)
@@ -99,7 +99,9 @@ class TranscriptionStreamer(Streamer):
         return state.copy().finish(), self.listen(state.rate)
 
     def to_tensors(self, state: Any) -> dict[str, Tensor]:
-        """The recurrent states, and the rest by the positions that `layout`, JSON, has for them."""
+        """The recurrent state, and the other arrays by the names that the JSON `layout` gives
+        them.
+        """
         content = state.state()
         recurrent = tuple(content["encoder"].pop("states"))
         tensors = {f"{RECURRENT}{name}": each for name, each in flatten_state(recurrent).items()}
@@ -124,15 +126,16 @@ class TranscriptionStreamer(Streamer):
             content["encoder"]["states"] = list(recurrent)
             content["rows"] = [] if content["rows"] is None else list(content["rows"])
             live.restore(content)
-            live.copy().finish()  # what cannot go on is no state
+            live.copy().finish()  # fails for an inconsistent state
         except (ValueError, TypeError, KeyError, IndexError, RuntimeError, RecursionError):
             raise InputError("the state is not of this model: its parts do not fit") from None
         return live
 
 
 def lay_out(value: Any, tensors: dict[str, Tensor]) -> Any:
-    """A value of dicts, lists and arrays in which a name, "@3", replaces each array; the arrays are
-    added to `tensors` by their names."""
+    """Replaces the arrays in a value of dicts and lists by names such as "@3", and adds them to
+    `tensors` by these names.
+    """
     if isinstance(value, dict):
         return {key: lay_out(each, tensors) for key, each in value.items()}
     if isinstance(value, list):

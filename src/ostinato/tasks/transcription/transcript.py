@@ -1,4 +1,4 @@
-"""A transcript with its words' times, and how it is written: text, SRT, WebVTT, TSV, CTM."""
+"""Transcripts with the times of their words, and their formats: text, SRT, WebVTT, TSV, CTM."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 from ostinato.errors import InputError, option_name
 from ostinato.tasks.shared.ranked_answers import RankedAnswers
 
-CUE_SECONDS, CUE_CHARACTERS, CUE_PAUSE = 7.0, 84, 1.0  # most of a subtitle
+CUE_SECONDS, CUE_CHARACTERS, CUE_PAUSE = 7.0, 84, 1.0  # limits of a subtitle
 
 
 class Word(NamedTuple):
@@ -26,16 +26,16 @@ class Word(NamedTuple):
 
 @dataclass(frozen=True)
 class Transcript(RankedAnswers):
-    """The answer to one recording.
+    """The transcript of one recording.
 
     Args:
-        words: With their times.
+        words: The words with their times.
         answers: (text, log P) of the n best, the best first.
-        name: Of the recording.
-        seconds: Its length.
+        name: The name of the recording.
+        seconds: The length of the recording.
         n_best: Whether several answers were asked for.
         posteriors: log p of the labels [T', C], for pictures.
-        attention: An attention decoder's weights at each label [U, T'], for pictures.
+        attention: The attention weights of each label [U, T'], for pictures.
     """
 
     words: list[Word]
@@ -66,7 +66,7 @@ class Transcript(RankedAnswers):
 
 
 def join_transcripts(parts: Sequence[Transcript], starts: Sequence[float]) -> Transcript:
-    """The transcripts of a recording's segments, which begin at `starts` seconds, as one."""
+    """Joins the transcripts of a recording's segments, which begin at `starts` seconds."""
     words = [
         word._replace(start=word.start + start, end=word.end + start)
         for part, start in zip(parts, starts, strict=True)
@@ -80,7 +80,7 @@ def join_transcripts(parts: Sequence[Transcript], starts: Sequence[float]) -> Tr
 
 
 def cues(words: Sequence[Word]) -> Iterator[list[Word]]:
-    """Words as subtitles: a few seconds each, cut at pauses."""
+    """Groups words into subtitles of a few seconds, split at pauses."""
     cue: list[Word] = []
     for word in words:
         if cue and (
@@ -105,10 +105,10 @@ def clock(seconds: float, point: str) -> str:
 
 
 def write_subtitles(transcripts: Iterator[Transcript], kind: str) -> Iterator[str]:
-    """One recording as SRT or WebVTT.
+    """Formats the transcript of one recording as SRT or WebVTT.
 
     Raises:
-        InputError: There is a second recording, whose times would begin anew.
+        InputError: There is a second recording, whose times would start from 0 again.
     """
     if kind == "vtt":
         yield "WEBVTT"
@@ -130,7 +130,7 @@ def write_subtitles(transcripts: Iterator[Transcript], kind: str) -> Iterator[st
 
 
 def write_table(transcripts: Iterator[Transcript]) -> Iterator[str]:
-    """Words of all recordings as TSV: audio, start, end, word, confidence."""
+    """Formats the words of all recordings as TSV: audio, start, end, word, confidence."""
     yield "audio\tstart\tend\tword\tconfidence"
     for transcript in transcripts:
         for word in transcript.words:
@@ -141,7 +141,7 @@ def write_table(transcripts: Iterator[Transcript]) -> Iterator[str]:
 
 
 def write_ctm(transcripts: Iterator[Transcript]) -> Iterator[str]:
-    """NIST's CTM: recording, channel, start, duration, word, confidence."""
+    """Formats words as NIST's CTM: recording, channel, start, duration, word, confidence."""
     for number, transcript in enumerate(transcripts, start=1):
         name = "_".join(Path(transcript.name).stem.split()) or f"recording{number}"
         for word in transcript.words:

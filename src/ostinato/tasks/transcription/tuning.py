@@ -1,4 +1,4 @@
-"""The weight of a language model and the bonus of words, chosen on a dev set.
+"""Chooses the language model weight and the word bonus on a dev set.
 
 tuned = tune_fusion(ostinato.load("runs/speech", lm="transcripts"), ["dev.tsv"])
 model = ostinato.load("runs/speech", lm="transcripts", lm_weight=tuned.weight,
@@ -22,8 +22,13 @@ BONUSES = (0.0, 1.5)
 
 
 class Tuned(NamedTuple):
-    """The best setting: `lm_weight`, `word_bonus`, and the dev WER there; and all that were
-    tried.
+    """The best settings found.
+
+    Attributes:
+        weight: The best `lm_weight`.
+        bonus: The best `word_bonus`.
+        wer: The dev WER with these, in percent.
+        tried: (weight, bonus, WER) of all settings.
     """
 
     weight: float

@@ -1,4 +1,4 @@
-"""What a label is: a character, a subword, or a word (or phone)."""
+"""The units of transcripts, one per label: characters, subwords, or words (or phones)."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from ostinato.data.text.vocabulary import SPECIALS
 
 
 class Spelling(NamedTuple):
-    """What a label adds to a transcript.
+    """The text that a label adds to a transcript.
 
     Attributes:
-        begins: Whether a new word begins with it.
+        begins: Whether the label begins a new word.
         letters: Its letters; "" for a space.
     """
 
@@ -27,11 +27,11 @@ class Spelling(NamedTuple):
 
 @dataclass(frozen=True)
 class Units:
-    """Transcripts as tokens and back.
+    """Splits transcripts into tokens, and joins tokens.
 
     Args:
-        kind: character, subword or word.
-        subwords: The tokenizer of subwords.
+        kind: "character", "subword" or "word".
+        subwords: The subword tokenizer, for kind "subword".
     """
 
     kind: str
@@ -39,7 +39,7 @@ class Units:
 
     @classmethod
     def fit(cls, kind: str, texts: Sequence[str], *, size: int) -> tuple[Self, list[str]]:
-        """The units, and all tokens that transcripts are made of."""
+        """Fits the units; returns them with all tokens of the transcripts."""
         if kind != "subword":
             units = cls(kind)
             return units, sorted(Counter(token for text in texts for token in units.split(text)))
@@ -66,7 +66,7 @@ class Units:
         return Spelling(token.isspace(), token.strip())
 
     def to_dict(self) -> dict[str, Any] | None:
-        """The tokenizer as JSON; None where there is none."""
+        """The subword tokenizer as JSON values; None without one."""
         return None if self.subwords is None else self.subwords.to_dict()
 
     @classmethod

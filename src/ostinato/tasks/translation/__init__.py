@@ -1,4 +1,4 @@
-"""Translation: sentences of one language to sentences of another. Many to many, unaligned."""
+"""Translation: from sentences of one language to another. Many to many, unaligned."""
 
 from __future__ import annotations
 

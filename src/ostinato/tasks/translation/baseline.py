@@ -1,6 +1,4 @@
-"""The baseline of translation: word for word by a dictionary that is learned from the training
-pairs.
-"""
+"""The baseline of translation: word-for-word translation by a learned dictionary."""
 
 from __future__ import annotations
 
@@ -16,9 +14,7 @@ from ostinato.tasks.translation.word_translator import WordTranslator
 
 
 class WordForWord(Baseline):
-    """Each word replaced by its most probable translation, in the order of the source (IBM
-    model 1).
-    """
+    """Replaces each source word by its most probable translation under IBM model 1."""
 
     name = "word for word"
 

@@ -76,7 +76,9 @@ class TranslationOptions(
         False, "the attention vector is an input of the next step: slightly better, much slower"
     )
     context: Literal["initial", "every"] = option(
-        "initial", "the source vector is the decoder's first state only, or an input of every step"
+        "initial",
+        "initial: the source vector is the decoder's initial state; every: also an input of each "
+        "step",
     )
     tied: bool = option(True, "the output layer shares the target embedding's weights")
     dropout: float = option(
@@ -89,7 +91,7 @@ class TranslationOptions(
         maximum=0.99,
     )
     initial_range: float | None = option(
-        None, "weights are initialised uniformly in plus or minus this", above=0
+        None, "weights are initialised uniformly between minus and plus this", above=0
     )
     embeddings: str | None = option(
         None,
@@ -101,7 +103,7 @@ class TranslationOptions(
     )
     label_smoothing: float = option(
         0.1,
-        "share of the probability spread over all tokens while training",
+        "probability mass spread over all tokens in the training targets",
         minimum=0,
         maximum=0.99,
     )
@@ -113,8 +115,8 @@ class TranslationOptions(
     )
     output_precision: Literal["float32", "bfloat16"] = option(
         "float32",
-        "of the output layer's products while training; bfloat16 is faster on processors "
-        "that have it",
+        "number format of the output layer's matrix products while training; bfloat16 is faster on "
+        "processors that support it",
     )
     dev_metric: Literal["bleu", "chrf", "perplexity"] | None = option(
         None,
@@ -130,11 +132,11 @@ class TranslationOptions(
     )
     align: bool = option(
         False,
-        "with --json, the source token that each target token attended to",
+        "with --json, add the source token that each target token attended to",
         when_predicting=True,
     )
     copy_unknown: bool = option(
-        False, "the source word attended to instead of <unk>", when_predicting=True
+        False, "replace <unk> by the source word attended to", when_predicting=True
     )
 
     def __post_init__(self) -> None:

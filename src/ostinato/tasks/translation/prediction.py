@@ -1,4 +1,4 @@
-"""Translations: hypotheses as text, word alignment from attention, and the metrics' counts."""
+"""Translations: hypotheses as text, word alignment from attention, and metric counts."""
 
 from __future__ import annotations
 
@@ -30,8 +30,12 @@ TEXT_METRICS = ("bleu", "chrf")
 
 @dataclass(frozen=True)
 class Alignment:
-    """The tokens of both sides; `attended[t]` is the source position that target token t
-    attended to most.
+    """A word alignment from attention.
+
+    Attributes:
+        source_tokens: The source tokens.
+        tokens: The target tokens.
+        attended: The source position that each target token attended to most.
     """
 
     source_tokens: list[str]
@@ -41,13 +45,13 @@ class Alignment:
 
 @dataclass(frozen=True)
 class Translation(RankedAnswers):
-    """The best answers to one source sentence.
+    """The best translations of one source sentence.
 
     Args:
         answers: (text, log-probability) of each, the best first.
         unknown: Share of the source's tokens that are <unk>.
         n_best: Whether several answers were asked for.
-        alignment: If the option `align` is set.
+        alignment: The word alignment, with the option `align`.
     """
 
     answers: list[tuple[str, float]]
@@ -99,12 +103,12 @@ class TranslationPredictor(Predictor):
         return Translation([(translator.translate(record.source), math.nan)])
 
     def answer_empty(self) -> Translation:
-        """The answer to an empty source."""
+        """The translation of an empty source: the empty text."""
         nothing = Alignment([], [], []) if self.options.align else None
         return Translation([("", 0.0)], n_best=self.options.n_best > 1, alignment=nothing)
 
     def interpret(self, hypotheses: list[Hypothesis], record: Pair) -> Translation:
-        """The hypotheses of one source as a Translation."""
+        """Makes a Translation of the hypotheses for one source."""
         best, ids = hypotheses[0], self.preprocessing.source.encode(record.source)
         alignment = None
         if self.options.align and best.watched is not None:
@@ -123,10 +127,10 @@ class TranslationPredictor(Predictor):
         )
 
     def attended(self, weights: Tensor, length: int) -> list[int]:
-        """The source position of largest attention weight for each target token.
+        """The source position of the largest attention weight for each target token.
 
         Args:
-            weights: [T, S]
+            weights: The attention weights [T, S].
             length: Tokens of the source.
         """
         positions: list[int] = weights.argmax(-1).tolist()

@@ -1,4 +1,4 @@
-"""The vocabularies of source and target, and sentence pairs as token ids."""
+"""Preprocessing of sentence pairs: tokenizers with vocabularies, and pairs as token ids."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from ostinato.tasks.translation.word_translator import WordTranslator
 
 @dataclass(frozen=True)
 class TranslationPreprocessing(Preprocessing):
-    """A tokenizer with its vocabulary for each side; one for both with `joint_vocabulary`.
+    """The tokenizers of source and target, and the encoding of sentence pairs.
 
     `translator` is the dictionary of `--model dictionary`.
 
@@ -128,7 +128,7 @@ class TranslationPreprocessing(Preprocessing):
     def fits(self, units: Tokenizer, text: str) -> bool:
         """Whether a text has at most the maximum number of tokens."""
         most = self.options.maximum_tokens
-        # a text of fewer characters needs no tokenizer to tell
+        # a text cannot have more tokens than characters, so short ones are not tokenised
         return len(text) < most or len(units.encode(text)) <= most
 
     def encode(self, record: Pair, *, draw: int | None = None) -> Example:
@@ -152,8 +152,8 @@ class TranslationPreprocessing(Preprocessing):
         return self.options.subword_sampling > 0 and self.options.unit == "subword"
 
     def ids(self, units: Tokenizer, text: str, draw: int | None) -> list[int]:
-        """The ids of a text, cut to the maximum number; with `draw`, by a random segmentation
-        (BPE-dropout).
+        """The token ids of a text, cut to the maximum; with the seed `draw`, by a random
+        segmentation (BPE-dropout).
         """
         most = self.options.maximum_tokens
         if draw is None or not isinstance(units, SubwordTokenizer):

@@ -37,7 +37,9 @@ class TranslationReader(Reader):
                 yield from self.limit(iterate_lines(path), path)
 
     def limit(self, texts: Iterable[str], path: str) -> Iterator[Pair]:
-        """The texts of a file as sources; too long ones are cut with a notice, or refused."""
+        """Yields the texts of a file as sources; too long lines are cut with a notice, or
+        refused.
+        """
         too_long = 0
         for number, text in enumerate(texts, start=1):
             if len(text) > MAXIMUM_LINE:

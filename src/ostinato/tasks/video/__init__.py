@@ -1,4 +1,4 @@
-"""Video: a label for a whole clip (many to one), or for every frame (many to many, aligned)."""
+"""Video: a label for a whole clip (many to one), or for each frame (many to many, aligned)."""
 
 from __future__ import annotations
 

@@ -43,8 +43,8 @@ class MostFrequent(Baseline):
 
 
 class FlattenedClips(Baseline):
-    """Logistic regression on all frames of a clip, flattened; with a label a frame, on each
-    frame by itself.
+    """Logistic regression on all frames of a clip, flattened; for labels of frames, on single
+    frames.
     """
 
     name = "flattened frames, linear"
@@ -80,7 +80,7 @@ class FlattenedClips(Baseline):
         length: int,
         per_frame: bool,
     ) -> Baseline:
-        """The regression, or the most frequent label where frames are too large for it."""
+        """Fits the regression, or the most frequent label if frames are too large for it."""
         most_frequent = MostFrequent.fit(records, labels)
         sequences = [each for record in records for each in split_frames(values(record), per_frame)]
         numbers = [labels.token_to_id(label) for record in records for label in labels_of(record)]
@@ -121,7 +121,7 @@ class FlattenedClips(Baseline):
 
 
 def restore_baseline(task: Task, state: dict[str, Any]) -> Baseline:
-    """The baseline whose state() this is."""
+    """Restores the baseline from its `state()`."""
     labels, values = task.preprocessing.labels, task.preprocessing.values
     most_frequent = MostFrequent(state["label"], labels)
     if not state.get("flattened"):
@@ -137,7 +137,7 @@ def restore_baseline(task: Task, state: dict[str, Any]) -> Baseline:
 
 
 def fit_baseline(task: Task, records: Sequence[Clip]) -> Baseline:
-    """A linear model of the flattened frames, or the most frequent label where frames are too
+    """Fits a linear model of the flattened frames, or the most frequent label if frames are too
     large.
     """
     preprocessing = task.preprocessing
@@ -151,5 +151,5 @@ def fit_baseline(task: Task, records: Sequence[Clip]) -> Baseline:
 
 
 def split_frames(values: np.ndarray, per_frame: bool) -> list[np.ndarray]:
-    """A clip as one sequence, or as one sequence a frame."""
+    """A clip as one sequence or, with `per_frame`, as one sequence per frame."""
     return list(values[:, None]) if per_frame else [values]

@@ -11,7 +11,7 @@ from ostinato.tasks.prediction import Counts
 
 
 def labels_of(record: Clip) -> tuple[str, ...]:
-    """A clip's one label, or those of its frames; none for one without."""
+    """The label of a clip, or the labels of its frames; empty for an unlabelled clip."""
     if isinstance(record.label, tuple):
         return record.label
     return (record.label,) if record.label else ()
@@ -20,9 +20,10 @@ def labels_of(record: Clip) -> tuple[str, ...]:
 def count_clip_labels(
     answers: Sequence[Sequence[str]], records: Sequence[Clip], known: Vocabulary
 ) -> dict[str, list[Counts]]:
-    """What accuracy and F1 count of each clip, frame by frame where frames have labels.
+    """The counts of each clip for accuracy and F1; labels of frames count one by one.
 
-    Unknown labels are one further class in F1."""
+    All unknown labels are one more class in F1.
+    """
     counts: dict[str, list[Counts]] = {"accuracy": [], "f1": []}
     for given, record in zip(answers, records, strict=True):
         truth = labels_of(record)

@@ -20,7 +20,7 @@ Body = RecurrentBody | Feedforward | Framewise
 
 
 def build_network(options: VideoOptions, preprocessing: VideoPreprocessing) -> nn.Module:
-    """A fresh network, or several whose answers are averaged (`members`)."""
+    """Builds a network with initial weights, or an ensemble of `members` of them."""
     if options.closed_form:
         return ClassFrequencies(len(preprocessing.labels))
     members = options.members or 1
@@ -30,7 +30,7 @@ def build_network(options: VideoOptions, preprocessing: VideoPreprocessing) -> n
 
 
 def build_member(options: VideoOptions, preprocessing: VideoPreprocessing) -> Classifier:
-    """One classifier: a convolutional network for pixels, a body, and the output layer."""
+    """Builds one classifier: a convolutional network for pixels, a body, and the output layer."""
     shape, per_frame = preprocessing.shape, preprocessing.per_frame
     embedding: nn.Module | None = None
     size = int(np.prod(shape))
@@ -55,7 +55,7 @@ def build_member(options: VideoOptions, preprocessing: VideoPreprocessing) -> Cl
 
 
 def build_body(options: VideoOptions, size: int, *, per_frame: bool) -> Body:
-    """The network from frames [B, T, size] to a vector a clip, or one a frame."""
+    """Builds the network from frames [B, T, size] to one vector per clip, or per frame."""
     if options.model == "feedforward":
         if per_frame:
             return Framewise(size, options.hidden_size)
@@ -76,6 +76,6 @@ def build_body(options: VideoOptions, size: int, *, per_frame: bool) -> Body:
 def initialise(
     network: nn.Module, options: VideoOptions, preprocessing: VideoPreprocessing
 ) -> None:
-    """The label frequencies of the closed-form model."""
+    """Sets the label frequencies of the closed-form model."""
     if options.closed_form and preprocessing.shares is not None:
         put_parameters(network, preprocessing.shares)

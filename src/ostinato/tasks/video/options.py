@@ -36,8 +36,8 @@ class VideoOptions(ModelChoice, JointOptions, BidirectionalOptions):
     )
     crop: float | None = option(
         None,
-        "while training, a random part of each clip, at least this share of it (default: 0.5 of "
-        "fewer than 500 clips of features with a label each that are pooled by mean, max, "
+        "while training, take a random part of each clip, at least this share of it (default: 0.5 "
+        "for fewer than 500 clips of features with one label each and --pooling mean, max, "
         "attention or ensemble; else 1)",
         above=0,
         maximum=1,
@@ -56,7 +56,7 @@ class VideoOptions(ModelChoice, JointOptions, BidirectionalOptions):
     )
     flip: bool = option(
         False,
-        "while training, random horizontal flips: not where labels mean left or right",
+        "while training, random horizontal flips; not for labels that mean left or right",
     )
     # the model
     model: Annotated[str, OneOf("recurrent", *CELLS, *NEURAL, *CLOSED_FORM)] = option(
@@ -70,7 +70,8 @@ class VideoOptions(ModelChoice, JointOptions, BidirectionalOptions):
     )
     channels: int = option(
         48,
-        "channels of its last layer; the two before have a half and a quarter",
+        "channels of the convolutional network's last layer; the two before have a half and a "
+        "quarter",
         minimum=4,
     )
     members: int | None = option(
@@ -81,19 +82,19 @@ class VideoOptions(ModelChoice, JointOptions, BidirectionalOptions):
         maximum=100,
     )
     pooling: Annotated[str, OneOf(*POOLINGS)] = option(
-        "mean", "a label a clip: how the hidden states of all frames are combined"
+        "mean", "labels of clips: how the hidden states of all frames are combined"
     )
     dropout: float = option(0.3, "between layers, and before the output", minimum=0, maximum=0.99)
     input_dropout: float = option(
         0.0,
-        "on features, or on the vectors of the convolutional network",
+        "on features, or on the convolutional network's vectors",
         minimum=0,
         maximum=0.99,
     )
     recurrent_dropout: float = option(0.0, "inside the recurrence", minimum=0, maximum=0.99)
     label_smoothing: float = option(
         0.0,
-        "share of the probability spread over all classes while training",
+        "probability mass spread over all classes in the training targets",
         minimum=0,
         maximum=0.99,
     )

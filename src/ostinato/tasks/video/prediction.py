@@ -1,4 +1,4 @@
-"""The label of a clip, or the labels of its frames, and what the metrics count of them."""
+"""Predicted labels of clips, or of their frames, and their metric counts."""
 
 from __future__ import annotations
 
@@ -29,19 +29,20 @@ from ostinato.tasks.video.reader import describe_shape
 from ostinato.tasks.video.streaming import VideoStreamer
 
 FRAMES_IN_A_BATCH = {True: 512, False: 16_384}  # when predicting: of pixels, of features
-CLIPS_IN_MEMORY = 500  # clips that are encoded at a time, so that not all are in memory twice
+CLIPS_IN_MEMORY = 500  # clips that are encoded at a time, to bound memory
 
 
 @dataclass(frozen=True)
 class ClipLabels(Prediction):
-    """The answer to one clip.
+    """The predicted label or labels of one clip.
 
     Args:
         labels: The clip's label, or a label for each frame; empty for a clip without frames.
-        log_probability: Of these labels.
-        probabilities: Of every label of a clip; of the chosen label of each frame.
-        per_frame: Whether frames have labels.
-        separator: Between the labels of frames.
+        log_probability: log P of these labels.
+        probabilities: The probability of every label of a clip, or of the chosen label of each
+            frame.
+        per_frame: Whether frames are labelled.
+        separator: The text between the labels of frames.
     """
 
     labels: list[str]
@@ -76,8 +77,8 @@ class VideoPredictor(Predictor):
         return why_not_step_by_step(network)
 
     def probabilities(self, network: nn.Module, records: Sequence[Clip]) -> list[np.ndarray]:
-        """The probability of each label, [F, C]: F is 1, or the number of frames where these
-        have labels.
+        """The probability of each label [F, C] for each clip; F is 1, or the number of frames if
+        these are labelled.
         """
         return label_rows(network, records, self.preprocessing.labels.tokens, self.own_rows)
 
@@ -90,7 +91,7 @@ class VideoPredictor(Predictor):
         return label_log_probabilities(self.probabilities(network, records), truths, names)
 
     def own_rows(self, network: nn.Module, records: Sequence[Clip]) -> list[np.ndarray]:
-        """As `probabilities`, of a network by itself."""
+        """The network's own `probabilities`, without the baseline."""
         found: list[np.ndarray] = []
         for start in range(0, len(records), CLIPS_IN_MEMORY):
             clips = records[start : start + CLIPS_IN_MEMORY]
@@ -108,7 +109,7 @@ class VideoPredictor(Predictor):
         given = require_probabilities(network).probabilities(batch)  # [B, C] or [B, T, C]
         if not self.preprocessing.per_frame:
             return list(given.cpu().numpy()[:, None])
-        if given.dim() == 2:  # a model without time: the same for every frame
+        if given.dim() == 2:  # a model that ignores the input: the same for every frame
             given = given.unsqueeze(1).expand(-1, batch.inputs.shape[1], -1)
         rows = given.cpu().numpy()
         return [row[:length] for row, length in zip(rows, batch.lengths.tolist(), strict=True)]
@@ -117,7 +118,7 @@ class VideoPredictor(Predictor):
         return [self.choose(given) for given in self.probabilities(network, records)]
 
     def choose(self, given: np.ndarray) -> ClipLabels:
-        """The most probable labels, by probabilities [F, C]."""
+        """Chooses the most probable labels, given probabilities [F, C]."""
         labels, per_frame = self.preprocessing.labels, self.preprocessing.per_frame
         best = given.argmax(-1)  # [F]
         logs = np.log(np.maximum(given[np.arange(len(best)), best], 1e-38))
@@ -136,7 +137,7 @@ class VideoPredictor(Predictor):
         return "\t" if spaces else " "
 
     def log_probabilities(self, network: nn.Module, records: Sequence[Clip]) -> list[float]:
-        """log P of each clip's label, or the sum over its frames' labels; -inf for an unknown
+        """log P of each clip's label, or summed over the labels of its frames; -inf for an unknown
         label.
         """
         labels = self.preprocessing.labels
@@ -145,7 +146,7 @@ class VideoPredictor(Predictor):
             names = labels_of(record)
             if not names:
                 raise InputError(
-                    f"{record.where or 'the input'}: no label whose probability could be told"
+                    f"{record.where or 'the input'}: no label to compute the probability of"
                 )
             rows = np.zeros(1)
             if all(name in labels for name in names):

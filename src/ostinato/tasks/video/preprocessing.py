@@ -1,4 +1,4 @@
-"""The labels and the shape of frames, features standardised, and clips as examples."""
+"""Preprocessing of clips: labels, frame shape and feature scaler; clips as examples."""
 
 from __future__ import annotations
 
@@ -35,15 +35,22 @@ from ostinato.tasks.video.labels import labels_of
 from ostinato.tasks.video.options import VideoOptions
 from ostinato.tasks.video.reader import describe_shape
 
-MOST_DEVIATIONS = 5.0  # features are clipped here, so that a rare outlier does not dominate
+MOST_DEVIATIONS = 5.0  # standardised features are clipped here, against outliers
 
 
 @dataclass(frozen=True)
 class VideoPreprocessing(Preprocessing):
-    """The labels, the shape of a frame ((C, H, W) of pixels, (D,) of features) and the
-    features' scaler.
+    """Labels, frame shape and feature scaler, and the encoding of clips.
 
-    `shares` of the labels in the training data are for initialisation only."""
+    Args:
+        options: The task's options.
+        labels: The labels by id.
+        per_frame: Whether frames are labelled instead of clips.
+        shape: The shape of a frame: (C, H, W) for pixels, (D,) for features.
+        class_weights: The weight of each label in the loss.
+        scaler: Standardises features; None for pixels.
+        shares: The share of each label in the training data, for initialisation only.
+    """
 
     options: VideoOptions
     labels: Vocabulary
@@ -58,7 +65,7 @@ class VideoPreprocessing(Preprocessing):
         names = [label for record in records for label in labels_of(record)]
         if len(set(names)) < 2:
             raise InputError(
-                f"only the label {names[0]!r} is left to learn from once a dev set is held back; "
+                f"only the label {names[0]!r} is left to learn from once a dev set is held out; "
                 f"give {option_name('dev')}, or more examples"
             )
         labels = Vocabulary(natural_order(set(names)), specials=())
@@ -121,14 +128,14 @@ class VideoPreprocessing(Preprocessing):
 
     @property
     def moves(self) -> bool:
-        """Whether training sees frames shifted, scaled or flipped."""
+        """Whether frames are shifted, scaled or flipped in training."""
         options = self.options
         asked = options.shift > 0 or options.zoom > 0 or options.flip
         return options.model == "recurrent" and self.has_pixels and asked
 
     @property
     def crops(self) -> bool:
-        """Whether training sees parts of the clips."""
+        """Whether training uses random crops of the clips."""
         crop = self.options.crop
         return self.options.model == "recurrent" and crop is not None and crop < 1
 
@@ -171,7 +178,7 @@ class VideoPreprocessing(Preprocessing):
 def decide_small_data(
     options: VideoOptions, records: Sequence[Clip], *, features: bool, per_frame: bool
 ) -> VideoOptions:
-    """Crop and members, where they were not asked for: for few clips of features."""
+    """Decides crop and members where they were not given: for few clips of features."""
     recurrent = features and options.model == "recurrent"
     if options.crop is None:
         few = (

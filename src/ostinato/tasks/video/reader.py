@@ -1,4 +1,4 @@
-"""Clips from .npz files: pixels or features of frames, with a label a clip or one a frame."""
+"""Reads clips from .npz files: pixels or features of frames, with labels of clips or frames."""
 
 from __future__ import annotations
 
@@ -42,7 +42,8 @@ class VideoReader(Reader):
 
     def check(self, record: Clip, first: Clip) -> None:
         """Raises InputError for a clip without labels, or with frames or labels of another kind
-        than the model's or, before there is a model, than the first clip's."""
+        than the model's or, before fitting, than the first clip's.
+        """
         self.check_frames(record, first.frames.shape[1:])
         if not labels_of(record):
             raise InputError(
@@ -64,8 +65,9 @@ class VideoReader(Reader):
             self.check_pixels(records, records[0].where.rpartition(":")[0])
 
     def check_pixels(self, records: Sequence[Clip], name: str) -> None:
-        """Raises InputError for pixels, of the file or files `name`, of another range than the
-        model's."""
+        """Raises InputError for pixels of another range than the model's; `name` names the
+        files.
+        """
         maximum = None if self.preprocessing is None else self.options.pixel_maximum
         if maximum is not None and len(self.preprocessing.shape) == 3:
             for record in records:
@@ -88,7 +90,7 @@ class VideoReader(Reader):
     def read_inputs(self, files: Sequence[str]) -> Iterator[Clip]:
         for file in files:
             records: Iterable[Clip] = read_unlabelled([file])
-            if is_npz(file):  # in memory as a whole already
+            if is_npz(file):  # whole file is in memory already
                 records = whole = list(records)
                 self.check_pixels(whole, display_path(file))
             for record in records:
@@ -97,8 +99,9 @@ class VideoReader(Reader):
                 yield record
 
     def as_record(self, value: Any) -> Clip:
-        """Frames as an array or lists, [T, D], [T, H, W] or [T, H, W, C]; or a pair (frames,
-        label or labels).
+        """Makes a Clip of frames, or of a pair (frames, label or labels).
+
+        Frames are an array or lists: [T, D], [T, H, W] or [T, H, W, C].
         """
         if isinstance(value, Clip):
             return value

@@ -1,4 +1,4 @@
-"""Films labelled while their frames arrive."""
+"""Incremental labelling of video."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from ostinato.tasks.shared.classifier_streamer import ClassifierStreamer
 
 
 class VideoStreamer(ClassifierStreamer):
-    """Items are frames, one or several; the answer is the film's label so far, or the new frames'.
+    """Labels a clip as it arrives: its label so far, or those of the new frames. Items are frames.
 
     Args:
-        predictor: Of the task.
+        predictor: The task's predictor.
         as_record: A value -> a Clip.
-        network: A recurrent network of one direction.
+        network: A unidirectional recurrent network.
     """
 
     item = "a frame, or a list of frames"
