@@ -18,7 +18,7 @@ from ostinato.tasks.request import Piece, Request
         ({"samples": 0}, "--samples must be 1 or more; got 0"),
         (
             {"temperature": -0.5},
-            r"--temperature must be 0 \(the likeliest always\) or more, and finite; got -0.5",
+            r"--temperature must be 0 \(greedy\) or more, and finite; got -0.5",
         ),
         ({"temperature": float("nan")}, "--temperature must be 0"),
         ({"top_k": -1}, "--top-k must be 0"),

@@ -151,7 +151,7 @@ ROWS = [
         "x",
         b"",
         "generate run --temperature -1",
-        r"--temperature must be 0 \(the likeliest always\) or more",
+        r"--temperature must be 0 \(greedy\) or more",
     ),
     (
         "another ending",
