@@ -28,7 +28,7 @@ from ostinato.data.series.series_tables import (
     read_series_table,
 )
 from ostinato.data.text.fasttext_lines import is_fasttext, read_fasttext
-from ostinato.errors import InputError
+from ostinato.errors import InputError, option_name
 
 KINDS = ("texts", "series of numbers", "images")
 
@@ -107,6 +107,47 @@ def read_labelled(
         records += found
     check_labelled(records, files, unlabelled=unlabelled)
     return records
+
+
+def stream_texts(
+    files: Sequence[FilePath],
+    *,
+    text_column: str | None = None,
+    label_column: str | None = None,
+    unlabelled: bool = False,
+    separator: str | None = None,
+) -> Iterator[Labelled]:
+    """As `read_labelled`, one text after another, for files larger than memory.
+
+    Args:
+        files: tables, or text files of one class each; others are refused.
+        text_column, label_column, unlabelled, separator: as of `read_labelled`.
+    """
+    for file in files:
+        if not text_column and not label_column and not is_text(file):
+            raise InputError(
+                f"{display_path(file)}: no texts; {option_name('cache')} is for texts in tables, "
+                f"or in a file a class; leave out {option_name('cache')}"
+            )
+        record = None
+        found = read_one(file, len(files), text_column, label_column, (), separator or " ")
+        for record in found:
+            if not record.label and not unlabelled:
+                raise InputError(f"{record.where}: no label; complete the row or remove it")
+            yield record
+        if record is None:
+            raise InputError(f"{display_path(file)}: no examples (0 lines)")
+
+
+def is_text(file: FilePath) -> bool:
+    """Whether a file holds texts, rather than images or series, and is no folder."""
+    return not (
+        Path(file).is_dir()
+        or has_images(file)
+        or is_series(file)
+        or has_rows_of_numbers(file)
+        or is_long_table(file)
+    )
 
 
 def read_numbers(

@@ -17,6 +17,7 @@ from ostinato.notices import notify
 
 FEWEST_ROWS = 8  # from which on a first line that is unlike the rest is a header
 MOST_LABELS = 20  # different labels of a table without a header, to be seen as its first column
+BEGINNING = 100_000  # rows of a table by which its columns and its header are judged
 LOOKED_AT = 1000  # rows of what is to be labelled, to see the same
 
 
@@ -34,7 +35,9 @@ def read_labelled_rows(
     label_column: str | None,
     known: Sequence[str] = (),
 ) -> Iterator[LabelledRow]:
-    """The rows of a table of texts and labels.
+    """The rows of a table of texts and labels, one after another.
+
+    Which column is which, and whether there is a header, is decided by the first BEGINNING rows.
 
     Args:
         file: the table.
@@ -47,14 +50,24 @@ def read_labelled_rows(
     """
     said: list[str] = []
     names = {"text": text_column, "label": label_column}
-    rows = list(read_table(file, ("text", "label"), names=names, say=said.append))
-    for row in rows:
-        if row.values["text"] is None:  # null; an empty text is a text
-            raise InputError(
-                f"{display_path(file)}:{row.line}: no text; complete the row or remove it"
-            )
-    found = [as_labelled_row(row) for row in rows]
-    yield from without_header(found, said, file, known, named=bool(text_column or label_column))
+    table = read_table(file, ("text", "label"), names=names, say=said.append)
+    rows = (as_labelled_row(require_text(row, file)) for row in table)
+    head = list(islice(rows, BEGINNING))
+    named = bool(text_column or label_column)
+    swapped = not named and first_column_is_label(head, said, known)
+    yield from without_header(head, said, file, known, named=named)
+    yield from (turn_round(row) if swapped else row for row in rows)
+
+
+def require_text(row: Row, file: FilePath) -> Row:
+    """The row, unless its text is null; an empty text is a text.
+
+    Raises:
+        InputError: It is.
+    """
+    if row.values["text"] is None:
+        raise InputError(f"{display_path(file)}:{row.line}: no text; complete the row or remove it")
+    return row
 
 
 def read_rows_to_label(

@@ -12,6 +12,7 @@ import importlib.util
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def choose_tokenizer(references: Iterable[str]) -> str:
     "13a".
     """
     found: Counter[str] = Counter()
-    for reference in list(references)[:SAMPLE]:
+    for reference in islice(references, SAMPLE):
         for letter in filter(str.isalpha, reference):
             found[unicodedata.name(letter, "UNKNOWN").split()[0]] += 1
     half, han = sum(found.values()) / 2, found["CJK"]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from ostinato.data.batching.batch import Example
 from ostinato.tasks.reader import Record
@@ -12,6 +13,8 @@ from ostinato.tasks.reader import Record
 
 class Preprocessing(ABC):
     """Vocabularies, scalers and the like, fitted before training; encodes records as Examples."""
+
+    options: Any
 
     @classmethod
     @abstractmethod
@@ -52,6 +55,19 @@ class Preprocessing(ABC):
     def target_labels(self, record: Record) -> Sequence[str]:
         """Names for the steps of a record's targets; empty: named by its tokens, or numbered."""
         return ()
+
+    # the options that `encode` reads besides what was fitted; None: any may matter
+    encoding_options: ClassVar[tuple[str, ...] | None] = None
+
+    def made_by(self) -> dict[str, Any]:
+        """What decides the examples of given records, as JSON can hold it."""
+        names = [field.name for field in dataclasses.fields(self.options)]
+        if self.encoding_options is not None:
+            names = list(self.encoding_options)
+        return {
+            "fitted": self.to_dict(),
+            "options": {name: getattr(self.options, name) for name in names},
+        }
 
     @property
     def varies(self) -> bool:

@@ -8,8 +8,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, ClassVar
 
-from ostinato.data.batching.held_out import hold_out, overlap
+import numpy as np
+
+from ostinato.data.batching.held_out import hold_out, hold_out_rows, overlap
 from ostinato.data.files.npz import check_unpacked
+from ostinato.data.stored.stored_records import StoredRecords
 from ostinato.errors import InputError
 
 Record = Any  # the content of a line or a file, such as a Pair of sentences
@@ -57,12 +60,22 @@ class Reader(ABC):
         """Raises InputError for dev or test records of another kind than the training data."""
 
     def hold_out(self, records: Any, *, number: int, seed: int) -> tuple[Any, Any]:
-        """Holds out about `number` records: (training records, dev records)."""
+        """Holds out about `number` records: (training records, dev records).
+
+        The same ones are held out of stored records, of which the training records stay stored.
+        """
+        if isinstance(records, StoredRecords):
+            keys = np.fromiter((hash(self.key(each)) for each in records), np.int64, len(records))
+            held = hold_out_rows(keys, number=number, seed=seed)
+            dev = list(records.take(np.flatnonzero(held)))
+            return records.take(np.flatnonzero(~held)), dev
         return hold_out(records, number=number, seed=seed, key=self.key)
 
     def overlap(self, records: Sequence[Record], training: Sequence[Record]) -> float:
         """The share of the records that are also in the training data."""
-        return overlap([self.key(each) for each in records], [self.key(each) for each in training])
+        if not len(records):
+            return 0.0
+        return overlap([self.key(each) for each in records], map(self.key, training))
 
     # media types of self-contained files -> the suffixes of their names
     decodes: ClassVar[Mapping[str, str]] = {}

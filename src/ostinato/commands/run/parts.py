@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -16,7 +18,9 @@ from ostinato.commands.run.init_from import Reuse, init_from_run
 from ostinato.commands.run.progress import explain_by_notices, track
 from ostinato.commands.run.splits import Splits, choose_dev_metric, read_splits
 from ostinato.data.batching.batch import Example
-from ostinato.data.batching.buckets import BucketedBatches, example_seed, target_length
+from ostinato.data.batching.buckets import BucketedBatches, example_seed, measure_lengths
+from ostinato.data.stored.indexed_records import index_examples
+from ostinato.data.stored.stored_records import StoredRecords
 from ostinato.errors import InputError, option_name
 from ostinato.notices import notify
 from ostinato.tasks import run_folder
@@ -158,15 +162,19 @@ def make_batches(task: Task, splits: Splits, options: Options, seed: int) -> Epo
     )
     if own is not None:
         return own
-    examples = [preprocessing.encode(record) for record in track(records, "encoding")]
+    examples: Sequence[Example]
+    if isinstance(records, StoredRecords):
+        examples = index_examples(records, preprocessing.encode, preprocessing.made_by(), track)
+    else:
+        examples = [preprocessing.encode(record) for record in track(records, "encoding")]
 
     def encode_again(row: int, epoch: int) -> Example:
         return preprocessing.encode(records[row], draw=example_seed(seed, epoch, row))
 
     tokens = options.batch_tokens
     if options.least_batches:
-        lengths = [max(len(example.inputs), target_length(example)) for example in examples]
-        tokens = options.limit_batch_tokens(sum(lengths), max(lengths))
+        lengths = np.maximum(*measure_lengths(examples))
+        tokens = options.limit_batch_tokens(int(lengths.sum(dtype=np.int64)), int(lengths.max()))
     return BucketedBatches(
         examples,
         batch_size=options.batch_size,

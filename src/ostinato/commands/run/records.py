@@ -23,7 +23,7 @@ from ostinato.commands.run.record_files import (
 )
 from ostinato.data.files.streams import temporary_file_error
 from ostinato.data.files.wording import name_paths
-from ostinato.errors import InputError
+from ostinato.errors import InputError, option_name
 from ostinato.tasks import find_task
 
 
@@ -48,6 +48,11 @@ def records_as_files(
         for part, value in parts.items():
             given = list_files(value, part)
             if given is None:
+                if part == "train" and isinstance(settings.get("cache"), (str, os.PathLike)):
+                    raise InputError(
+                        f"{option_name('cache')}: these examples are in memory already; give the "
+                        f"names of files, or leave out {option_name('cache')}"
+                    )
                 rows = list_rows(value, part)
                 try:
                     path = write_records(definition, rows, folder / part, settings, part)

@@ -28,7 +28,7 @@ OVERLAP_SHARE = 0.2  # of a dev or test set that is also in the training data, f
 class Splits:
     """The training, dev and test records; `tested_on` names the test data in reports."""
 
-    train: list[Record]
+    train: Sequence[Record]
     dev: list[Record]
     test: list[Record]
     tested_on: str = ""

@@ -18,6 +18,7 @@ from torch import nn
 
 from ostinato.commands.run.splits import Splits
 from ostinato.data.files.wording import pluralise
+from ostinato.data.stored.stored_records import StoredRecords
 from ostinato.notices import notify, silence_notices
 from ostinato.tasks.baseline import Baseline
 from ostinato.tasks.task import Task
@@ -32,6 +33,7 @@ EVALUATING_SHARE = 1 / 7  # of the time since the last evaluation
 EVALUATIONS = 8  # minimum number of evaluations if epochs are long
 FIRST, LEAST = 16, 50  # records of the first timing; minimum size of a part of a set
 ENOUGH_TO_TIME = 2000  # records; with fewer, fitting a baseline is not timed
+MOST_FITTED = 100_000  # stored records that a baseline is fitted to
 CLOSING_SECONDS = 2.0  # for intervals, pictures and files on an idle processor
 
 
@@ -199,13 +201,23 @@ def take_part(records: Any, number: int | None) -> Any:
     """Selects `number` evenly spaced records; of a text, which is read in order, the beginning."""
     if number is None or number >= len(records):
         return records
+    if isinstance(records, StoredRecords):
+        return list(records.spread(number))
     if isinstance(records, list):
         return [records[place * len(records) // number] for place in range(number)]
     return records[:number]
 
 
 def fit_baseline(task: Task, records: Any, limit: float | None) -> Baseline:
-    """Fits the baseline to all training records, or with a time limit to as many as time allows."""
+    """Fits the baseline to all training records, or with a time limit to as many as time allows; of
+    stored records to as many as it can hold in memory."""
+    if isinstance(records, StoredRecords):
+        if len(records) > MOST_FITTED:
+            notify(
+                f"the baseline is fitted to {MOST_FITTED:,} of {len(records):,} training examples, "
+                "which it holds in memory"
+            )
+        records = take_part(records, min(MOST_FITTED, len(records)))
     if limit is None or len(records) <= ENOUGH_TO_TIME:
         return task.fit_baseline(records)
     most = BASELINE_SHARE * limit

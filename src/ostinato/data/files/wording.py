@@ -59,11 +59,11 @@ def truncate_text(text: str, maximum: int) -> str:
     return start if space and len(start) > maximum // 2 else head
 
 
-def format_counts(labels: Sequence[str], most: int = 8) -> str:
+def format_counts(labels: Sequence[str] | Counter[str], most: int = 8) -> str:
     """format_counts(["b", "a", "b"]) -> "'b' 2, 'a' 1": label frequencies in descending order.
 
     Args:
-        labels: one label per example.
+        labels: one label per example, or how many of each there are.
         most: number of distinct labels to list; the rest are summarised as "and N others".
     """
     counts = Counter(labels).most_common()

@@ -11,7 +11,12 @@ from ostinato.data.files.columns import Row
 from ostinato.data.files.streams import FilePath, read_bytes
 from ostinato.data.files.table import begins_as_table, is_table, kind_by_name, read_table
 from ostinato.data.files.wording import display_path, first_line, quote
-from ostinato.data.text.sentence_pairs import join_lines, read_pairs, report_notices
+from ostinato.data.text.sentence_pairs import (
+    join_lines,
+    read_pairs,
+    report_notices,
+    stream_pairs,
+)
 from ostinato.errors import InputError
 
 Turns = list[str]  # a conversation: ["Hello.", "Hi, how are you?", "Fine."]
@@ -44,20 +49,41 @@ def read_conversations(
     """
     files = [each for file in files for each in list_folder(file)]
     if files and all(is_yaml(file) or is_table(file) for file in files):
-        found: list[Turns] = []
-        left_out: list[str] = []
-        for file in files:
-            found += (
-                yaml_conversations(file, left_out)
-                if is_yaml(file)
-                else table_conversations(file, names)
-            )
-        if not found:
-            reason = f": {left_out[0]}" if left_out else ""
-            raise InputError(f"{' '.join(map(display_path, files))}: no conversations{reason}")
-        report_notices(left_out, notices)
-        return found
+        return list(iterate_conversations(files, names, notices))
     return [list(pair) for pair in read_pairs(files, keep_blank=keep_blank, notices=notices)]
+
+
+def stream_conversations(
+    files: Sequence[FilePath],
+    *,
+    names: dict[str, str | None] | None = None,
+    notices: list[str] | None = None,
+) -> Iterator[Turns]:
+    """As `read_conversations`, one after another, for files larger than memory."""
+    if files and all(is_yaml(file) or is_table(file) for file in files):
+        return iterate_conversations(files, names, notices)
+    return map(list, stream_pairs(files, notices=notices))
+
+
+def iterate_conversations(
+    files: Sequence[FilePath], names: dict[str, str | None] | None, notices: list[str] | None
+) -> Iterator[Turns]:
+    """The conversations of tables and YAML files; arguments as of `read_conversations`."""
+    number = 0
+    left_out: list[str] = []
+    for file in files:
+        found = (
+            yaml_conversations(file, left_out)
+            if is_yaml(file)
+            else table_conversations(file, names)
+        )
+        for turns in found:
+            number += 1
+            yield turns
+    if not number:
+        reason = f": {left_out[0]}" if left_out else ""
+        raise InputError(f"{' '.join(map(display_path, files))}: no conversations{reason}")
+    report_notices(left_out, notices)
 
 
 def list_folder(file: FilePath) -> list[FilePath]:

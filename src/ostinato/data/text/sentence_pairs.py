@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import zip_longest
 from typing import NamedTuple
 
 from ostinato.data.files.columns import ALIASES
@@ -17,6 +18,7 @@ from ostinato.data.text.misalignment import describe_misalignment
 from ostinato.errors import InputError
 
 MAXIMUM_LINE = 20_000  # characters
+MOST_COMPARED = 1_000_000  # lines that are held in memory to tell where two files part
 
 
 class Pair(NamedTuple):
@@ -58,26 +60,45 @@ def read_pairs(
     """
     name = " ".join(map(display_path, files))
     names = {"source": source_column, "target": target_column}
-    pairs = read_all_pairs(files, names, keep_blank)
-    if not pairs:
-        raise InputError(f"{name}: no examples (0 lines)")
+    pairs = list(iterate_all_pairs(files, names, keep_blank, streamed=False))
     found: list[str] = []
-    pairs = truncate_pairs(pairs, name, maximum_line, long_lines, found)
-    if not keep_blank:
-        pairs = drop_blank_pairs(pairs, name, found)
+    kept = list(filter_pairs(pairs, name, maximum_line, long_lines, found, keep_blank=keep_blank))
     report_notices(found, notices)
-    return pairs
+    return kept
 
 
-def read_all_pairs(
-    files: Sequence[FilePath], names: dict[str, str | None], keep_blank: bool
-) -> list[Pair]:
+def stream_pairs(
+    files: Sequence[FilePath],
+    *,
+    source_column: str | None = None,
+    target_column: str | None = None,
+    long_lines: str = "cut",
+    notices: list[str] | None = None,
+) -> Iterator[Pair]:
+    """As `read_pairs`, one pair after another, for files larger than memory.
+
+    Args:
+        files: as of `read_pairs`, as are all others.
+        source_column, target_column, long_lines, notices: as of `read_pairs`.
+    """
+    name = " ".join(map(display_path, files))
+    names = {"source": source_column, "target": target_column}
+    found: list[str] = []
+    pairs = iterate_all_pairs(files, names, keep_blank=False, streamed=True)
+    yield from filter_pairs(pairs, name, MAXIMUM_LINE, long_lines, found, keep_blank=False)
+    report_notices(found, notices)
+
+
+def iterate_all_pairs(
+    files: Sequence[FilePath], names: dict[str, str | None], keep_blank: bool, *, streamed: bool
+) -> Iterator[Pair]:
     """The pairs of text files or tables, without truncation or filtering.
 
     Args:
         files: see `read_pairs`.
         names: the names of the source and target columns; None for the usual ones.
         keep_blank: whether a blank line of a table counts as a pair.
+        streamed: whether the lines of text files are not held in memory.
     """
     if not files:
         raise InputError(
@@ -97,15 +118,28 @@ def read_all_pairs(
             for file in files
             for row in read_table(file, tuple(names), names=names, keep_blank=keep_blank)
         )
-        return [
+        return (
             Pair(join_lines(row.text("source")), join_lines(row.text("target"))) for row in rows
-        ]
+        )
     if len(files) != 2:
         raise InputError(
             f"{len(files)} files given; expected two aligned text files, "
             "or tables (.tsv, .csv, .jsonl)"
         )
-    return list(map(Pair, *read_aligned(*files)))
+    return stream_aligned(*files) if streamed else map(Pair, *read_aligned(*files))
+
+
+def stream_aligned(source_file: FilePath, target_file: FilePath) -> Iterator[Pair]:
+    """The pairs of lines of both files; at the end InputError if their numbers differ."""
+    lines = zip_longest(iterate_lines(source_file), iterate_lines(target_file))
+    for number, (source, target) in enumerate(lines, start=1):
+        if source is None or target is None:
+            shorter, longer = number - 1, number + sum(1 for _ in lines)
+            if longer <= MOST_COMPARED:
+                read_aligned(source_file, target_file)  # which tells where they part
+            counts = (shorter, longer) if source is None else (longer, shorter)
+            raise InputError(not_aligned(source_file, target_file, *counts))
+        yield Pair(source, target)
 
 
 def looks_like_table(file: FilePath) -> bool:
@@ -127,50 +161,68 @@ def read_aligned(source_file: FilePath, target_file: FilePath) -> tuple[list[str
     """The lines of both files; InputError if their numbers of lines differ."""
     sources, targets = read_lines(source_file), read_lines(target_file)
     if len(sources) != len(targets):
-        raise InputError(
-            f"{display_path(source_file)} has {len(sources):,} lines, "
-            f"{display_path(target_file)} {len(targets):,}; "
-            f"they must be line by line translations{describe_misalignment(sources, targets)}"
-        )
+        message = not_aligned(source_file, target_file, len(sources), len(targets))
+        raise InputError(f"{message}{describe_misalignment(sources, targets)}")
     return sources, targets
 
 
-def truncate_pairs(
-    pairs: list[Pair], name: str, maximum: int, long_lines: str, found: list[str]
-) -> list[Pair]:
-    """Truncates sides to `maximum` characters; adds the number of longer pairs to `found`."""
+def not_aligned(source_file: FilePath, target_file: FilePath, sources: int, targets: int) -> str:
+    """The message for files of different numbers of lines."""
+    return (
+        f"{display_path(source_file)} has {sources:,} lines, "
+        f"{display_path(target_file)} {targets:,}; they must be line by line translations"
+    )
+
+
+def filter_pairs(
+    pairs: Iterable[Pair],
+    name: str,
+    maximum: int,
+    long_lines: str,
+    found: list[str],
+    *,
+    keep_blank: bool,
+) -> Iterator[Pair]:
+    """Truncates sides to `maximum` characters and drops pairs with a blank side.
+
+    Args:
+        pairs: to be filtered.
+        name: of their files, for messages.
+        maximum: characters of a side.
+        long_lines: "cut" or "refuse".
+        found: the numbers of longer and of dropped pairs are appended to it, at the end.
+        keep_blank: whether none is dropped.
+    """
     if long_lines not in ("cut", "refuse"):
         raise ValueError(f"long_lines: expected 'cut' or 'refuse'; got {long_lines!r}")
-    number = 0
+    place = number = dropped = 0
     for place, pair in enumerate(pairs, start=1):
         longest = max(map(len, pair))
-        if longest > maximum and long_lines == "refuse":
-            raise InputError(
-                f"{name}: example {place} has {longest:,} characters, more than {maximum:,}; "
-                "shorten it"
-            )
-        number += longest > maximum
-    if not number:
-        return pairs
-    found.append(
-        f"{name}: {number:,} {pluralise('line', number)} of more than {maximum:,} characters "
-        "cut to that"
-    )
-    return [Pair(*(truncate_text(side, maximum) for side in pair)) for pair in pairs]
-
-
-def drop_blank_pairs(pairs: list[Pair], name: str, found: list[str]) -> list[Pair]:
-    """Drops pairs with a blank side; appends the number of dropped pairs to `found`."""
-    kept = [pair for pair in pairs if pair.source.strip() and pair.target.strip()]
-    dropped = len(pairs) - len(kept)
-    if not kept:
+        if longest > maximum:
+            if long_lines == "refuse":
+                raise InputError(
+                    f"{name}: example {place} has {longest:,} characters, more than {maximum:,}; "
+                    "shorten it"
+                )
+            number += 1
+            pair = Pair(*(truncate_text(side, maximum) for side in pair))
+        if not keep_blank and not (pair.source.strip() and pair.target.strip()):
+            dropped += 1
+            continue
+        yield pair
+    if not place:
+        raise InputError(f"{name}: no examples (0 lines)")
+    if number:
+        found.append(
+            f"{name}: {number:,} {pluralise('line', number)} of more than {maximum:,} characters "
+            "cut to that"
+        )
+    if dropped == place:
         raise InputError(
-            f"{name}: no examples ({len(pairs):,} {pluralise('line', dropped)}, "
-            "each with a blank side)"
+            f"{name}: no examples ({place:,} {pluralise('line', dropped)}, each with a blank side)"
         )
     if dropped:
         found.append(f"{name}: {dropped:,} {pluralise('pair', dropped)} with a blank side left out")
-    return kept
 
 
 def join_lines(text: str) -> str:

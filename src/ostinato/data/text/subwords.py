@@ -15,11 +15,14 @@ from ostinato.data.text.normalisation import SPACE, TextNormaliser
 from ostinato.data.text.subword_sampling import sample_bpe, sample_unigram
 from ostinato.data.text.vocabulary import BOS, EOS, PAD, SPECIALS, UNK
 from ostinato.errors import InputError, nearest, option_name
+from ostinato.notices import notify
 
 MODELS = ("bpe", "unigram")  # Sennrich, Haddow and Birch 2016; Kudo 2018
 # characters of a training line: the time for a line without a space is quadratic in its length
 LONGEST = 2000
 DEFAULT_SIZE = 8000
+MOST_CHARACTERS = 50_000_000  # to learn subwords from, which are held in memory
+SAMPLED = 1000  # texts by whose lengths that of all is estimated
 WORD = re.compile(f"{SPACE}?[^{SPACE}]+|{SPACE}")
 
 
@@ -196,6 +199,20 @@ class SubwordTokenizer:
         if len(tokenizer) <= len(SPECIALS):  # which an empty model is too
             raise ValueError("units: the saved subword model is damaged")
         return tokenizer
+
+
+def sample_texts(texts: Sequence[str]) -> Sequence[str]:
+    """The texts to learn subwords from: of very many, every k-th, with a notice."""
+    some = texts[:: max(1, len(texts) // SAMPLED)]
+    characters = sum(map(len, some)) / max(1, len(some)) * len(texts)
+    step = max(1, round(characters / MOST_CHARACTERS))
+    if step == 1:
+        return texts
+    notify(
+        f"subwords are learned from about {MOST_CHARACTERS:,} characters: one of {step} of "
+        f"{len(texts):,} texts"
+    )
+    return texts[::step]
 
 
 def split_line(line: str) -> Iterator[str]:

@@ -41,6 +41,7 @@ SPELLING = {
     "bmewo": "BMEW",
 }
 SCHEMES = tuple(SPELLING)
+BEGINNING = 100_000  # sentences by which the schemes of the same letters are told apart
 BY_LETTERS = ("bio", "iobe", "iobes", "bilou", "bmes", "bmewo")  # the first with all letters
 OPENS = frozenset("BSUW")  # letters that begin a span, whatever comes before
 ENDS = frozenset("ESLUW")  # letters that end a span, whatever comes after
@@ -127,9 +128,14 @@ def detect_format(sentences: Iterable[Sequence[str]]) -> SpanFormat | None:
     The letters tell most schemes. B and I alone are IOB1 if each B- follows a token of its own type
     and some span is opened by an I-, and BIO if not; I and E alone are IOE1 or IOE2 by the same
     rule from the end; a few wrong tags do not change that. B, I and E are IOBES unless single
-    tokens have a B-."""
-    sentences = list(sentences)
-    tags = {tag for sentence in sentences for tag in sentence}
+    tokens have a B-. Letters are those of all sentences; the rest is judged by the first
+    BEGINNING."""
+    tags: set[str] = set()
+    beginning: list[Sequence[str]] = []
+    for sentence in sentences:
+        tags.update(sentence)
+        if len(beginning) < BEGINNING:
+            beginning.append(sentence)
     for form in find_forms(tags):
         standard = {tag: form.to_standard([tag])[0] for tag in tags}
         letters = {split_tag(tag)[0] for tag in standard.values()} - {OUTSIDE}
@@ -137,7 +143,7 @@ def detect_format(sentences: Iterable[Sequence[str]]) -> SpanFormat | None:
         if scheme is None:
             continue
         if scheme in ("bio", "iobe"):
-            written = [[standard[tag] for tag in sentence] for sentence in sentences]
+            written = [[standard[tag] for tag in sentence] for sentence in beginning]
             scheme = tell_apart(letters, written)
         return SpanFormat(scheme, form)
     return None

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from itertools import chain
 
 ENDS = ".!?…"  # of a sentence
 PAUSES = ",;:)"  # no tokenised word ends in one of these
@@ -66,11 +67,14 @@ def split_untokenised_words(words: Sequence[str], knows_word: KnowsWord) -> list
     return found
 
 
-def common_prefix_mark(words: Sequence[str]) -> str:
+def common_prefix_mark(words: Iterable[str]) -> str:
     """What all words begin with, up to a colon: "de:" of "de:Berlin" and "de:."; "" for none."""
-    first = words[0] if words else ""
+    rest = iter(words)
+    first = next(rest, "")
     prefix, colon, _ = first.partition(":")
     if not colon or not prefix or len(prefix) > 12:
         return ""
     mark = prefix + colon
-    return mark if all(word.startswith(mark) and len(word) > len(mark) for word in words) else ""
+    # which ends at the first other word
+    every = all(word.startswith(mark) and len(word) > len(mark) for word in chain([first], rest))
+    return mark if every else ""

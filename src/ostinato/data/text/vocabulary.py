@@ -4,10 +4,39 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from itertools import chain, islice
 from typing import Any
+
+from ostinato.notices import notify
 
 SPECIALS = ("<pad>", "<unk>", "<bos>", "<eos>")
 PAD, UNK, BOS, EOS = range(4)
+MOST_COUNTED = 2_000_000  # different tokens, which take 400 MB
+TEXTS_AT_A_TIME = 1000
+
+
+def count_tokens(texts: Iterable[Iterable[str]], *, most: int = MOST_COUNTED) -> Counter[str]:
+    """How often each token occurs; of very many different ones the rarest are forgotten.
+
+    Args:
+        texts: of tokens.
+        most: different tokens beyond which those seen least so far are dropped, until at most half
+            as many are left.
+    """
+    counts: Counter[str] = Counter()
+    rest, dropped = iter(texts), False
+    while part := list(islice(rest, TEXTS_AT_A_TIME)):
+        counts.update(chain.from_iterable(part))
+        least = 1
+        while len(counts) > most or (least > 1 and len(counts) > most // 2):
+            counts = Counter({token: n for token, n in counts.items() if n > least})
+            least, dropped = least + 1, True
+    if dropped:
+        notify(
+            f"more than {most:,} different tokens: the rarest were dropped while counting, so that "
+            "counts of rare tokens are too low"
+        )
+    return counts
 
 
 class Vocabulary:
@@ -62,7 +91,7 @@ class Vocabulary:
                 f"maximum_size: must leave room beside {len(specials)} special tokens; "
                 f"got {maximum_size}"
             )
-        counts = Counter(token for text in texts for token in text)
+        counts = count_tokens(texts)
         for special in specials:
             counts.pop(special, None)
         kept = [item for item in counts.items() if item[1] >= minimum_count]

@@ -4,8 +4,9 @@ standardised.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import accumulate
 from typing import Any, Self
 
 import numpy as np
@@ -20,6 +21,7 @@ from ostinato.data.series.scaler import Scaler
 from ostinato.data.text.characters import CharacterVocabulary
 from ostinato.data.text.normalisation import SPACE, TextNormaliser
 from ostinato.data.text.pretrained import Pretrained
+from ostinato.data.text.subwords import sample_texts
 from ostinato.data.text.tokenizers import (
     CharacterTokenizer,
     SubwordTokenizer,
@@ -76,7 +78,7 @@ class TextEncoder:
         """
         units = train_tokenizer(
             options.unit,
-            texts,
+            sample_texts(texts) if options.unit == "subword" else texts,
             size=options.vocabulary_size or (8000 if options.unit == "subword" else 20_000),
             minimum_count=options.minimum_count or (2 if len(texts) >= MANY_TEXTS else 1),
             lowercase=options.lowercase,
@@ -97,8 +99,7 @@ class TextEncoder:
         if options.crop is None:
             options = replace(options, crop=1.0)
         if options.members is None:
-            words = sum(min(text.count(" ") + 1, most) for text in texts)
-            few = options.reads_characters and words <= FEW_WORDS
+            few = options.reads_characters and has_few_words(texts, most)
             options = replace(options, members=MEMBERS if few else 1)
         sources = options.find_embeddings()
         if sources.file is not None:
@@ -184,6 +185,13 @@ def spaced_words(pairs: Sequence[tuple[str, str]]) -> Words:
         [spelled.removeprefix(SPACE) for _, spelled in pairs],
         [spelled.startswith(SPACE) for _, spelled in pairs] if marked else None,
     )
+
+
+def has_few_words(texts: Iterable[str], most: int) -> bool:
+    """Whether the texts have at most FEW_WORDS words, of each at most `most`; of many texts, only
+    so many are read as tell."""
+    words = accumulate(min(text.count(" ") + 1, most) for text in texts)
+    return all(number <= FEW_WORDS for number in words)
 
 
 def count_longer(units: Tokenizer, text: str, most: int) -> int:

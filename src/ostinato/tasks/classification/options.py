@@ -10,6 +10,7 @@ from ostinato.cells import CELLS
 from ostinato.errors import InputError, option_name
 from ostinato.models.classifier import POOLINGS
 from ostinato.options import OneOf, option, redefine
+from ostinato.tasks.shared.cache_options import CacheOptions
 from ostinato.tasks.shared.contextual_options import ContextualOptions
 from ostinato.tasks.shared.joint_labels import JointOptions
 from ostinato.tasks.shared.model_choice import ModelChoice
@@ -33,7 +34,9 @@ DEFAULTS_BY_UNIT: dict[str, dict[str, Any]] = {
 
 
 @dataclass(frozen=True)
-class ClassificationOptions(ModelChoice, JointOptions, ContextualOptions, BidirectionalOptions):
+class ClassificationOptions(
+    ModelChoice, JointOptions, ContextualOptions, CacheOptions, BidirectionalOptions
+):
     closed_form_models: ClassVar[tuple[str, ...]] = CLOSED_FORM
 
     # the data

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -15,6 +16,7 @@ from ostinato.baselines.warped_neighbours import fit_warped_neighbours
 from ostinato.data.batching.batch import Example
 from ostinato.data.files.wording import format_counts
 from ostinato.data.labelled import Labelled, kind_of
+from ostinato.data.stored.stored_records import map_records
 from ostinato.data.text.vocabulary import Vocabulary
 from ostinato.errors import InputError, option_name
 from ostinato.notices import notify
@@ -53,6 +55,8 @@ class ClassificationPreprocessing(Preprocessing):
         shapes: The shapes of these parameters, where they depend on the data.
     """
 
+    encoding_options: ClassVar = ("label_separator", "model", "maximum_tokens", "cut")
+
     options: ClassificationOptions
     labels: Vocabulary
     class_weights: list[float]
@@ -67,8 +71,10 @@ class ClassificationPreprocessing(Preprocessing):
         if options.label_separator is None and any(record.several for record in records):
             notify("several labels a line: each is learned by itself, and there may be none")
             options = replace(options, label_separator=" ")
-        given = [split_labels(record.label, options.label_separator) for record in records]
-        names = {label for labels in given for label in labels}
+        given = map_records(
+            lambda record: split_labels(record.label, options.label_separator), records
+        )
+        names = Counter(label for labels in given for label in labels)
         if len(names) < 2 and not options.several_labels:
             raise InputError(
                 f"only the label {min(names)!r} is left to learn from once a dev set is held out; "
@@ -77,11 +83,8 @@ class ClassificationPreprocessing(Preprocessing):
         labels = Vocabulary(
             sorted(names, key=float if options.ordinal else natural_key), specials=()
         )
-        weights = weigh_classes(options.class_weights, given, labels.tokens)
-        notify(
-            f"{len(labels)} labels: "
-            f"{format_counts([label for labels in given for label in labels])}"
-        )
+        weights = weigh_classes(options.class_weights, names, labels.tokens)
+        notify(f"{len(labels)} labels: {format_counts(names)}")
         is_text = isinstance(records[0].inputs, str)
         refuse_unsuitable(options, kind_of(records[0].inputs))
         if not is_text and options.unit != "word":
@@ -89,16 +92,16 @@ class ClassificationPreprocessing(Preprocessing):
                 f"{option_name('unit')} {options.unit} is for texts; these are "
                 f"{kind_of(records[0].inputs)}"
             )
-        inputs = [record.inputs for record in records]
+        inputs = map_records(lambda record: record.inputs, records)
         encoder: Encoder = NoEncoder()
         if kind_of(records[0].inputs) == "images":
             options, encoder = ImageEncoder.fit(options, list(map(require_array, inputs)))
         elif not is_text:
             options, encoder = SeriesEncoder.fit(options, list(map(require_array, inputs)))
         elif options.model in BAGS:
-            encoder = BagEncoder.fit(options, list(map(require_text, inputs)), len(labels))
+            encoder = BagEncoder.fit(options, map_records(require_text, inputs), len(labels))
         elif not options.closed_form:
-            options, encoder = TextEncoder.fit(options, list(map(require_text, inputs)))
+            options, encoder = TextEncoder.fit(options, map_records(require_text, inputs))
         fitted = cls(options, labels, weights, encoder)
         if options.model == "feedforward" and options.fixed_length is None:
             lengths = [len(fitted.encode(record).inputs) for record in records]

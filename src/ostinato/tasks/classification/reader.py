@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from io import BytesIO
 from typing import Any, ClassVar
 
@@ -11,11 +11,19 @@ import numpy as np
 from ostinato.data.files.wording import display_path, pluralise
 from ostinato.data.images.images import decode_stream, is_image
 from ostinato.data.images.labelled_images import as_image, read_pixels
-from ostinato.data.labelled import Labelled, kind_of, read_labelled, read_unlabelled
+from ostinato.data.labelled import (
+    Labelled,
+    kind_of,
+    read_labelled,
+    read_unlabelled,
+    stream_texts,
+)
 from ostinato.data.series.labelled_series import as_series, parse_series
+from ostinato.data.stored.indexed_records import IndexedFiles, index_records
+from ostinato.data.stored.stored_records import StoredRecords
 from ostinato.errors import InputError, option_name
 from ostinato.notices import notify
-from ostinato.tasks.classification.inputs import Inputs, require_array
+from ostinato.tasks.classification.inputs import Inputs, require_array, require_text
 from ostinato.tasks.reader import Reader
 from ostinato.tasks.shared.label_counts import is_grade, split_labels
 
@@ -26,7 +34,9 @@ class ClassificationReader(Reader):
     def labels_of(self, record: Labelled) -> list[str]:
         return split_labels(record.label, self.options.label_separator)
 
-    def read(self, files: Sequence[str], *, training: bool = False) -> list[Labelled]:
+    def read(self, files: Sequence[str], *, training: bool = False) -> Sequence[Labelled]:
+        if training and self.options.cache is not None:
+            return self.index(files, self.options.cache)
         records = read_labelled(
             files,
             text_column=self.options.text_column,
@@ -42,12 +52,51 @@ class ClassificationReader(Reader):
             name = " ".join(map(display_path, files))
             records = drop_empty(records, name)
             different = {label for record in records for label in self.labels_of(record)}
-            if len(different) < (1 if self.options.several_labels else 2):
-                raise InputError(
-                    f"{name}: all {len(records):,} examples have the label {records[0].label!r}; "
-                    "a classifier needs examples of two labels or more"
-                )
+            self.check_labels(different, len(records), name)
         return records
+
+    def index(self, files: Sequence[str], cache: str) -> StoredRecords[Labelled]:
+        """The training texts of files, kept in a cache folder."""
+        options = self.options
+        names = ("text_column", "label_column", "label_separator", "ordinal")
+        settings = {name: getattr(options, name) for name in names}
+        return index_records(
+            IndexedFiles(cache, self.task_name, files, settings),
+            lambda: self.stream(files),
+            Labelled._make,
+        )
+
+    def stream(self, files: Sequence[str]) -> Iterator[Labelled]:
+        """The training texts of files one after another, checked as `read` does."""
+        options = self.options
+        name = " ".join(map(display_path, files))
+        number, empty = 0, 0
+        different: set[str] = set()
+        for record in stream_texts(
+            files,
+            text_column=options.text_column,
+            label_column=options.label_column,
+            unlabelled=options.several_labels,
+            separator=options.label_separator,
+        ):
+            self.check_grade(record)
+            if not require_text(record.inputs).strip():
+                empty += 1
+                continue
+            number += 1
+            different.update(self.labels_of(record))
+            yield record
+        check_texts_left(number, empty, name)
+        self.check_labels(different, number, name)
+
+    def check_labels(self, different: Collection[str], number: int, name: str) -> None:
+        """Raises InputError if there are too few labels to tell apart."""
+        if len(different) < (1 if self.options.several_labels else 2):
+            label = min(different, default="")
+            raise InputError(
+                f"{name}: all {number:,} examples have the label {label!r}; "
+                "a classifier needs examples of two labels or more"
+            )
 
     def check_kind(self, records: Sequence[Labelled]) -> None:
         """Checks the inputs and labels of records.
@@ -66,11 +115,15 @@ class ClassificationReader(Reader):
                         f"{record.where}: {has} {pluralise('dimension', has)}, "
                         f"but the first series has {first}"
                     )
-            if self.options.ordinal and not is_grade(record.label):
-                raise InputError(
-                    f"{record.where}: the label {record.label!r} is not a number; "
-                    f"{option_name('ordinal')} needs grades such as 1 to 5"
-                )
+            self.check_grade(record)
+
+    def check_grade(self, record: Labelled) -> None:
+        """Raises InputError for a label that is not a number, with the option `ordinal`."""
+        if self.options.ordinal and not is_grade(record.label):
+            raise InputError(
+                f"{record.where}: the label {record.label!r} is not a number; "
+                f"{option_name('ordinal')} needs grades such as 1 to 5"
+            )
 
     def check_input(self, record: Labelled) -> None:
         """Raises InputError for an input that the model was not trained for."""
@@ -181,8 +234,13 @@ def drop_empty(records: list[Labelled], name: str) -> list[Labelled]:
     full = [
         record for record in records if not isinstance(record.inputs, str) or record.inputs.strip()
     ]
-    if empty := len(records) - len(full):
+    check_texts_left(len(full), len(records) - len(full), name)
+    return full
+
+
+def check_texts_left(full: int, empty: int, name: str) -> None:
+    """A notice of how many texts are empty; InputError if all are."""
+    if empty:
         notify(f"{name}: {empty:,} {pluralise('example', empty)} with an empty text left out")
     if not full:
-        raise InputError(f"{name}: no examples: all {len(records):,} texts are empty")
-    return full
+        raise InputError(f"{name}: no examples: all {empty:,} texts are empty")

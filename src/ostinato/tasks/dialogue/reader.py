@@ -9,10 +9,13 @@ from typing import Any
 from ostinato.data.files.lines import iterate_lines
 from ostinato.data.files.table import is_table
 from ostinato.data.files.wording import display_path, pluralise
+from ostinato.data.stored.indexed_records import IndexedFiles, index_records
+from ostinato.data.stored.stored_records import StoredRecords
 from ostinato.data.text.conversations import (
     begins_as_conversations,
     is_yaml,
     read_conversations,
+    stream_conversations,
     table_conversations,
     yaml_conversations,
 )
@@ -25,18 +28,28 @@ TURN = " ¶ "  # separates turns in a source
 
 
 class DialogueReader(TranslationReader):
-    def read(self, files: Sequence[str], *, training: bool = False) -> list[Pair]:
+    def read(self, files: Sequence[str], *, training: bool = False) -> Sequence[Pair]:
+        if training and self.options.cache is not None:
+            return self.index(files, self.options.cache)
         conversations = read_conversations(
             files, names=self.column_names(), keep_blank=not training, notices=NoticeList()
         )
-        pairs = [pair for turns in conversations for pair in self.pairs(turns)]
-        if training:
-            pairs = drop_blank(pairs, files)
-        if not pairs:
-            raise InputError(
-                f"{' '.join(map(display_path, files))}: no examples (no utterance with a reply)"
+        pairs = (pair for turns in conversations for pair in self.pairs(turns))
+        return list(check_pairs(pairs, files, keep_blank=not training))
+
+    def index(self, files: Sequence[str], cache: str) -> StoredRecords[Pair]:
+        names = ("source_column", "target_column", "turns", "replies")
+        settings = {name: getattr(self.options, name) for name in names}
+
+        def stream() -> Iterator[Pair]:
+            conversations = stream_conversations(
+                files, names=self.column_names(), notices=NoticeList()
             )
-        return pairs
+            pairs = (pair for turns in conversations for pair in self.pairs(turns))
+            return check_pairs(pairs, files, keep_blank=False)
+
+        given = IndexedFiles(cache, self.task_name, files, settings)
+        return index_records(given, stream, Pair._make)
 
     def column_names(self) -> dict[str, str | None]:
         return {"utterance": self.options.source_column, "reply": self.options.target_column}
@@ -78,15 +91,21 @@ def join_turns(turns: Sequence[str], number: int) -> str:
     return TURN.join(turns[-number:])
 
 
-def drop_blank(pairs: list[Pair], files: Sequence[str]) -> list[Pair]:
-    """The pairs without blank sides, with a notice of how many were dropped."""
-    full = [pair for pair in pairs if pair.source.strip() and pair.target.strip()]
-    if left_out := len(pairs) - len(full):
-        notify(
-            f"{' '.join(map(display_path, files))}: {left_out:,} {pluralise('pair', left_out)} "
-            "with a blank side left out"
-        )
-    return full
+def check_pairs(pairs: Iterable[Pair], files: Sequence[str], *, keep_blank: bool) -> Iterator[Pair]:
+    """The pairs, unless `keep_blank` without blank sides, with a notice of how many were dropped;
+    InputError where none is left."""
+    kept = left_out = 0
+    for pair in pairs:
+        if not keep_blank and not (pair.source.strip() and pair.target.strip()):
+            left_out += 1
+            continue
+        kept += 1
+        yield pair
+    name = " ".join(map(display_path, files))
+    if left_out:
+        notify(f"{name}: {left_out:,} {pluralise('pair', left_out)} with a blank side left out")
+    if not kept:
+        raise InputError(f"{name}: no examples (no utterance with a reply)")
 
 
 def unanswered(conversations: Iterable[list[str]]) -> Iterator[list[str]]:

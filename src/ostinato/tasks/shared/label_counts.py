@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import BinaryIO
 
@@ -47,13 +46,12 @@ def encode_labels(labels: Sequence[str], known: Vocabulary, *, several: bool) ->
     return torch.tensor(known.token_to_id(labels[0])) if labels and labels[0] in known else None
 
 
-def weigh_classes(kind: str, labels: Sequence[Sequence[str]], known: Sequence[str]) -> list[float]:
+def weigh_classes(kind: str, counts: Mapping[str, int], known: Sequence[str]) -> list[float]:
     """The weight of each class in the loss; the mean weight over the examples is 1.
 
     A weight is the inverse class frequency ("balanced") or its square root ("root"); with "none"
     all are equal.
     """
-    counts = Counter(label for each in labels for label in each)
     power = {"none": 0.0, "root": 0.5, "balanced": 1.0}[kind]
     raw = {label: counts[label] ** -power for label in known}
     mean = sum(raw[label] * counts[label] for label in known) / sum(counts.values())

@@ -8,6 +8,7 @@ from typing import Annotated, ClassVar, Literal, Self
 from ostinato.cells import CELLS
 from ostinato.errors import InputError, option_name
 from ostinato.options import OneOf, option
+from ostinato.tasks.shared.cache_options import CacheOptions
 from ostinato.tasks.shared.contextual_options import ContextualOptions
 from ostinato.tasks.shared.model_choice import ModelChoice
 from ostinato.tasks.shared.recurrent_options import MergeOptions
@@ -20,7 +21,7 @@ DevMetric = Literal["accuracy", "f1"]
 
 
 @dataclass(frozen=True)
-class TaggingOptions(ModelChoice, ContextualOptions, MergeOptions):
+class TaggingOptions(ModelChoice, ContextualOptions, CacheOptions, MergeOptions):
     closed_form_models: ClassVar[tuple[str, ...]] = CLOSED_FORM
 
     # the data

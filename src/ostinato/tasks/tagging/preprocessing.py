@@ -6,7 +6,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import torch
 
@@ -16,7 +16,7 @@ from ostinato.data.text.pretrained import Pretrained
 from ostinato.data.text.sentence import Sentence
 from ostinato.data.text.tag_forms import FORMS, LETTERS, OUTSIDE, STANDARD, TagForm, split_tag
 from ostinato.data.text.tag_schemes import SCHEMES, convert_tags
-from ostinato.data.text.vocabulary import SPECIALS, UNK, Vocabulary
+from ostinato.data.text.vocabulary import SPECIALS, UNK, Vocabulary, count_tokens
 from ostinato.errors import InputError, option_name
 from ostinato.tasks.preprocessing import Preprocessing
 from ostinato.tasks.shared.affix_buckets import choose_affix_buckets
@@ -48,6 +48,10 @@ class TaggingPreprocessing(Preprocessing):
         vectors: Pretrained embeddings; for initialisation only.
     """
 
+    encoding_options: ClassVar = (
+        *("lowercase", "zero_digits", "characters", "scheme", "feature_columns"),
+    )
+
     options: TaggingOptions
     words: Vocabulary
     letters: CharacterVocabulary
@@ -69,7 +73,9 @@ class TaggingPreprocessing(Preprocessing):
     def fit(
         cls, options: TaggingOptions, records: Sequence[Sentence]
     ) -> tuple[TaggingOptions, Self]:
-        counts = Counter(normalise(options, word) for record in records for word in record.words)
+        counts = count_tokens(
+            [normalise(options, word) for word in record.words] for record in records
+        )
         words = build_vocabulary(counts, options.minimum_count)
         buckets = options.affix_buckets or choose_affix_buckets(len(words))
         options = replace(options, affix_buckets=buckets)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from ostinato.data.files.wording import display_path, quote
+from ostinato.data.stored.indexed_records import IndexedFiles, index_records
+from ostinato.data.stored.stored_records import StoredRecords
 from ostinato.data.text.columns_or_sentences import Trained
 from ostinato.data.text.conll import read_blocks, read_conll
 from ostinato.data.text.conll_layout import split_words
@@ -32,26 +34,12 @@ class TaggingReader(Reader):
     options: TaggingOptions
     preprocessing: TaggingPreprocessing | None
 
-    def read(self, files: Sequence[str], *, training: bool = False) -> list[Sentence]:
+    def read(self, files: Sequence[str], *, training: bool = False) -> Sequence[Sentence]:
         """Reads the sentences of the files; for training, long ones are split."""
         options = self.options
-        found = [
-            sentence
-            for path in files
-            for sentence in read_conll(
-                path,
-                word_column=options.word_column,
-                tag_column=options.tag_column,
-                feature_columns=options.feature_column_names,
-                sentence_column=options.sentence_column,
-                tag_names=options.tag_name_list,
-            )
-        ]
-        if not found:
-            raise InputError(
-                f"{' '.join(map(display_path, files))}: no examples (no line with a word and "
-                "its tag)"
-            )
+        if training and options.cache is not None:
+            return self.index(files, options.cache)
+        found = list(self.stream(files))
         if options.binary:
             written = detect_format(sentence.tags for sentence in found)
             form = STANDARD if written is None else written.form
@@ -59,17 +47,56 @@ class TaggingReader(Reader):
         if not training:
             return found
         self.notify_prefix(found)
-        columns = found[0].file_columns
-        return [
-            part._replace(file_columns=columns)
-            for sentence in found
-            for part in split_tagged(sentence, options.maximum_tokens)
-        ]
+        return list(self.split(found))
+
+    def stream(self, files: Sequence[str]) -> Iterator[Sentence]:
+        """The sentences of the files as they are written there."""
+        options, read = self.options, False
+        for path in files:
+            for sentence in read_conll(
+                path,
+                word_column=options.word_column,
+                tag_column=options.tag_column,
+                feature_columns=options.feature_column_names,
+                sentence_column=options.sentence_column,
+                tag_names=options.tag_name_list,
+            ):
+                read = True
+                yield sentence
+        if not read:
+            raise InputError(
+                f"{' '.join(map(display_path, files))}: no examples (no line with a word and "
+                "its tag)"
+            )
+
+    def split(self, sentences: Iterable[Sentence]) -> Iterator[Sentence]:
+        """Sentences in parts that are short enough, each with the columns of the first."""
+        columns = None
+        for sentence in sentences:
+            columns = sentence.file_columns if columns is None else columns
+            for part in split_tagged(sentence, self.options.maximum_tokens):
+                yield part._replace(file_columns=columns)
+
+    def index(self, files: Sequence[str], cache: str) -> StoredRecords[Sentence]:
+        """The training sentences of files, kept in a cache folder."""
+        names = (
+            *("word_column", "tag_column", "feature_columns", "sentence_column", "tag_names"),
+            "maximum_tokens",
+        )
+        settings = {name: getattr(self.options, name) for name in names}
+        given = IndexedFiles(cache, self.task_name, files, settings)
+        records = index_records(given, lambda: self.split(self.stream(files)), Sentence._make)
+        if self.options.binary:
+            written = detect_format(sentence.tags for sentence in records)
+            form = STANDARD if written is None else written.form
+            records.make = lambda fields: self.convert_tags(Sentence._make(fields), form)
+        self.notify_prefix(records)
+        return records
 
     @staticmethod
-    def notify_prefix(sentences: Sequence[Sentence]) -> None:
+    def notify_prefix(sentences: Iterable[Sentence]) -> None:
         """Notifies of a prefix that all words share, as in WikiANN's files."""
-        mark = common_prefix_mark([word for sentence in sentences for word in sentence.words])
+        mark = common_prefix_mark(word for sentence in sentences for word in sentence.words)
         if mark:
             notify(
                 f"all words begin with {quote(mark)}: words without it will be unknown to the "

@@ -8,6 +8,7 @@ from typing import Annotated, ClassVar, Literal
 from ostinato.cells import CELLS
 from ostinato.errors import InputError, option_name, option_off
 from ostinato.options import OneOf, option
+from ostinato.tasks.shared.cache_options import CacheOptions
 from ostinato.tasks.shared.embedding_options import EmbeddingOptions
 from ostinato.tasks.shared.model_choice import ModelChoice
 from ostinato.tasks.shared.recurrent_options import BidirectionalOptions
@@ -19,7 +20,12 @@ CLOSED_FORM = ("dictionary",)
 
 @dataclass(frozen=True)
 class TranslationOptions(
-    ModelChoice, SearchOptions, TextScoreOptions, EmbeddingOptions, BidirectionalOptions
+    ModelChoice,
+    SearchOptions,
+    TextScoreOptions,
+    EmbeddingOptions,
+    CacheOptions,
+    BidirectionalOptions,
 ):
     closed_form_models: ClassVar[tuple[str, ...]] = CLOSED_FORM
     answer: ClassVar[str] = "translation for each sentence"

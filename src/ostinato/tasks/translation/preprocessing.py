@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Self
+from itertools import chain
+from typing import Any, ClassVar, Self
 
 import torch
 
 from ostinato.data.batching.batch import Example
 from ostinato.data.files.wording import pluralise
+from ostinato.data.stored.stored_records import map_records, select_records
 from ostinato.data.text.pretrained import Pretrained
 from ostinato.data.text.sentence_pairs import Pair
+from ostinato.data.text.subwords import sample_texts
 from ostinato.data.text.tokenizers import (
     SubwordTokenizer,
     Tokenizer,
@@ -38,6 +41,8 @@ class TranslationPreprocessing(Preprocessing):
 
     `source_vectors` and `target_vectors` are pretrained embeddings, for initialisation only."""
 
+    encoding_options: ClassVar = ("maximum_tokens", "reverse_source")
+
     options: TranslationOptions
     source: Tokenizer
     target: Tokenizer
@@ -49,7 +54,8 @@ class TranslationPreprocessing(Preprocessing):
     def fit(
         cls, options: TranslationOptions, records: Sequence[Pair]
     ) -> tuple[TranslationOptions, Self]:
-        sources, targets = [pair.source for pair in records], [pair.target for pair in records]
+        sources = map_records(lambda pair: pair.source, records)
+        targets = map_records(lambda pair: pair.target, records)
         bleu_tokenizer = options.bleu_tokenizer or choose_tokenizer(targets)
         options = replace(options, bleu_tokenizer=bleu_tokenizer)
         if options.dev_metric is None:
@@ -63,8 +69,10 @@ class TranslationPreprocessing(Preprocessing):
             tokenized=options.tokenized,
         )
         size = options.vocabulary_size
+        if options.unit == "subword":
+            sources, targets = sample_texts(sources), sample_texts(targets)
         if options.joint_vocabulary:
-            source = target = train(sources + targets, size=size)
+            source = target = train(chain(sources, targets), size=size)
         else:
             source_size = options.source_vocabulary_size or size
             target_size = options.target_vocabulary_size or size
@@ -109,11 +117,12 @@ class TranslationPreprocessing(Preprocessing):
 
     def trainable_records(self, records: Sequence[Pair]) -> Sequence[Pair]:
         most = self.options.maximum_tokens
-        short = [
-            pair
-            for pair in records
-            if self.fits(self.source, pair.source) and self.fits(self.target, pair.target)
-        ]
+        short = select_records(
+            lambda pair: (
+                self.fits(self.source, pair.source) and self.fits(self.target, pair.target)
+            ),
+            records,
+        )
         if not short:
             raise InputError(
                 f"no training pair has {option_name('maximum_tokens')} {most} or less on both sides"

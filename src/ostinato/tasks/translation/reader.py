@@ -8,14 +8,24 @@ from typing import Any
 from ostinato.data.files.lines import iterate_lines
 from ostinato.data.files.table import begins_as_table, is_table, read_table
 from ostinato.data.files.wording import display_path, pluralise, truncate_text
-from ostinato.data.text.sentence_pairs import MAXIMUM_LINE, Pair, join_lines, read_pairs
+from ostinato.data.stored.indexed_records import IndexedFiles, index_records
+from ostinato.data.stored.stored_records import StoredRecords
+from ostinato.data.text.sentence_pairs import (
+    MAXIMUM_LINE,
+    Pair,
+    join_lines,
+    read_pairs,
+    stream_pairs,
+)
 from ostinato.errors import InputError
 from ostinato.notices import NoticeList, notify
 from ostinato.tasks.reader import Reader
 
 
 class TranslationReader(Reader):
-    def read(self, files: Sequence[str], *, training: bool = False) -> list[Pair]:
+    def read(self, files: Sequence[str], *, training: bool = False) -> Sequence[Pair]:
+        if training and self.options.cache is not None:
+            return self.index(files, self.options.cache)
         return read_pairs(
             files,
             source_column=self.options.source_column,
@@ -23,6 +33,16 @@ class TranslationReader(Reader):
             keep_blank=not training,
             long_lines=self.options.long_lines,
             notices=NoticeList(),
+        )
+
+    def index(self, files: Sequence[str], cache: str) -> StoredRecords[Pair]:
+        """The training pairs of files, kept in a cache folder."""
+        names = ("source_column", "target_column", "long_lines")
+        settings = {name: getattr(self.options, name) for name in names}
+        return index_records(
+            IndexedFiles(cache, self.task_name, files, settings),
+            lambda: stream_pairs(files, **settings, notices=NoticeList()),
+            Pair._make,
         )
 
     def read_inputs(self, files: Sequence[str]) -> Iterator[Pair]:

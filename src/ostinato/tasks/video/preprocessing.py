@@ -91,7 +91,7 @@ class VideoPreprocessing(Preprocessing):
             labels,
             per_frame,
             shape,
-            weigh_classes(options.class_weights, [[name] for name in names], labels.tokens),
+            weigh_classes(options.class_weights, Counter(names), labels.tokens),
             scaler,
             np.array([counts[label] / len(names) for label in labels.tokens]),
         )

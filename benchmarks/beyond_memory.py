@@ -1,0 +1,223 @@
+"""Training from more examples than memory holds: what `--cache` costs, and what it saves.
+
+    python benchmarks/beyond_memory.py --make 10000000                       # the data, once
+    python benchmarks/beyond_memory.py --task classification --examples 2000000
+    python benchmarks/beyond_memory.py --task classification --examples 2000000 --in-memory
+
+Each call prints a row: the processor time of reading, fitting and encoding (with a cache of
+indexing, too), the peak of memory before and while training, and steps a second with the task's
+defaults (one network). The data are generated: texts of 2 to 12 words out of 50,000 (Zipf's law)
+with two labels, and pairs of such a text and its translation word for word. `--examples` takes the
+first ones of them. `--until` ends after a phase; the next call goes on from there."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from memory import forget_peak, peak_mib
+from ostinato.commands.run.config import RunRequest, make_config
+from ostinato.commands.run.parts import make_batches
+from ostinato.commands.run.splits import Splits, read_splits
+from ostinato.options import to_dict
+from ostinato.tasks.task import Task
+from ostinato.training import lazy_adam
+from ostinato.training.loop import EpochBatches, train
+from ostinato.training.optimise import build_optimizer
+
+WORDS, BLOCK = 50_000, 100_000
+DEV = 1000
+SETTINGS = {"classification": {"members": 1}, "translation": {"vocabulary_size": 20_000}}
+
+
+def texts(examples: int, names: str) -> Iterator[list[str]]:
+    """The generated texts, in blocks; `names` is what the words begin with."""
+    generator = np.random.default_rng(1)
+    words = np.array([f"{names}{number:x}" for number in range(WORDS)])
+    shares = 1 / np.arange(10, WORDS + 10)
+    bounds = np.cumsum(shares / shares.sum())
+    for start in range(0, examples, BLOCK):
+        lengths = generator.integers(2, 13, min(BLOCK, examples - start))
+        ids = np.searchsorted(bounds, generator.random(lengths.sum()))
+        chosen = words[np.minimum(ids, WORDS - 1)].tolist()
+        ends = np.cumsum(lengths).tolist()
+        yield [
+            " ".join(chosen[end - length : end])
+            for end, length in zip(ends, lengths.tolist(), strict=True)
+        ]
+
+
+def make(folder: Path, examples: int) -> None:
+    """Writes the data: labelled texts, and two aligned files."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (
+        (folder / "labelled.tsv").open("w") as labelled,
+        (folder / "pairs.src").open("w") as sources,
+        (folder / "pairs.tgt").open("w") as targets,
+    ):
+        labelled.write("text\tlabel\n")
+        for block, others in zip(texts(examples, "a"), texts(examples, "b"), strict=True):
+            # the label follows from the words, so that there is something to learn
+            labelled.writelines(
+                f"{text}\t{'even' if len(text.split()[0]) % 2 else 'odd'}\n" for text in block
+            )
+            sources.writelines(f"{text}\n" for text in block)
+            targets.writelines(f"{text}\n" for text in others)
+
+
+def take_files(task: str, folder: Path, examples: int) -> tuple[list[str], list[str]]:
+    """The training and dev files with the first examples."""
+    names = ["labelled.tsv"] if task == "classification" else ["pairs.src", "pairs.tgt"]
+    header = int(task == "classification")
+    found = []
+    for count in (examples, DEV):
+        part = folder / str(count)
+        part.mkdir(exist_ok=True)
+        for name in names:
+            if not (part / name).exists():
+                with (folder / name).open() as whole, (part / name).open("w") as file:
+                    file.writelines(islice(whole, count + header))
+        found.append([str(part / name) for name in names])
+    return found[0], found[1]
+
+
+class Preparation:
+    """Everything that comes before the first step, in phases whose processor seconds are kept.
+
+    With a cache, a phase that an earlier call has done is not done again, so that a long
+    preparation can be measured in pieces; `fitted.json` beside the index serves this alone.
+    """
+
+    def __init__(self, task: str, files: tuple[list[str], list[str]], cache: Path | None):
+        settings: dict[str, Any] = {**SETTINGS[task], "tensorboard": False}
+        if cache is not None:
+            settings["cache"] = str(cache)
+        request = RunRequest(task, train=files[0], dev=files[1], settings=settings)
+        self.config, self.cache = make_config(request), cache
+        self.seconds: dict[str, float] = {}
+
+    def run(self, until: str) -> tuple[EpochBatches, nn.Module] | None:
+        task = self.config.build_task()
+        with self.timed("read"):
+            splits = read_splits(self.config, task)
+        if until == "read":
+            return None
+        with self.timed("fit"):
+            task = self.fit(task, splits)
+        if until == "fit":
+            return None
+        torch.manual_seed(1)
+        with self.timed("encode"):
+            batches = make_batches(task, splits, self.config.build_options(), 1)
+        return batches, task.build_network()
+
+    def fit(self, task: Task, splits: Splits) -> Task:
+        path = None if self.cache is None else self.cache / f"{task.name}-{len(splits.train)}.json"
+        if path is not None and path.exists():
+            saved = json.loads(path.read_text())
+            return task.definition.create(saved["options"]).restore(saved["state"])
+        task = task.fit(splits.train)
+        if path is not None:
+            state = task.preprocessing.to_dict()
+            path.write_text(json.dumps({"options": to_dict(task.options), "state": state}))
+        return task
+
+    @contextmanager
+    def timed(self, phase: str) -> Iterator[None]:
+        began = time.process_time()
+        yield
+        self.seconds[phase] = round(time.process_time() - began, 1)
+
+
+def time_steps(
+    preparation: Preparation, batches: EpochBatches, network: nn.Module, steps: int
+) -> tuple[float, float]:
+    """(steps a second, milliseconds that reading a batch takes), after ten steps to warm up."""
+    options = preparation.config.build_options()
+    optimizer = build_optimizer(network, options)
+    taken = train(
+        network, batches, optimizer, schedule=lambda step, epoch: 0.001, **options.loop_settings
+    )
+    for _ in islice(taken, 10):
+        pass
+    began = time.perf_counter()
+    for _ in islice(taken, steps):
+        pass
+    rate = steps / (time.perf_counter() - began)
+    taken.close()  # type: ignore[attr-defined]
+    lazy_adam.close(optimizer)
+    began = time.perf_counter()
+    for _ in islice(batches.epoch(0), steps):
+        pass
+    return rate, (time.perf_counter() - began) / steps * 1000
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--make", type=int, metavar="N", help="write the data of N examples")
+    parser.add_argument("--task", choices=sorted(SETTINGS), default="classification")
+    parser.add_argument("--examples", type=int, default=2_000_000)
+    parser.add_argument("--in-memory", action="store_true", help="without --cache, to compare")
+    parser.add_argument("--steps", type=int, default=200)
+    parser.add_argument("--until", choices=("read", "fit", "encode", "train"), default="train")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--data", type=Path, default=Path("beyond-memory"))
+    options = parser.parse_args()
+    if options.make:
+        make(options.data, options.make)
+        return
+    torch.set_num_threads(options.threads)
+    files = take_files(options.task, options.data, options.examples)
+    cache = None if options.in_memory else options.data / "cache"
+    forget_peak()
+    preparation = Preparation(options.task, files, cache)
+    found = preparation.run(options.until)
+    row = {
+        "task": options.task,
+        "examples": options.examples,
+        "from": "memory" if options.in_memory else "cache",
+        "processor_seconds": preparation.seconds,
+        "peak_mib_before": round(peak_mib()),
+    }
+    if found is not None and options.until == "train":
+        forget_peak()
+        rate, reading = time_steps(preparation, *found, options.steps)
+        row |= {
+            "peak_mib_training": round(peak_mib()),
+            "steps_per_second": round(rate, 2),
+            "reading_a_batch_ms": round(reading, 2),
+            "weights": digest_weights(found[1]),
+        }
+    if cache is not None:
+        row["cache_gb"] = round(size_of(cache) / 1e9, 2)
+    print(json.dumps(row))
+
+
+def digest_weights(network: nn.Module) -> str:
+    """The same for equal weights: with a cache and without one they are."""
+    content = hashlib.sha256()
+    for _, value in sorted(network.state_dict().items()):
+        content.update(value.contiguous().numpy().tobytes())
+    return content.hexdigest()[:8]
+
+
+def size_of(folder: Path) -> int:
+    """The bytes of all files in a folder."""
+    return sum(each.stat().st_size for each in folder.rglob("*") if each.is_file())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,124 @@
+"""Training data indexed on disk: the records of files, and the examples encoded from them.
+
+CACHE/NAME-1a2b3c4d5e6f/            the records of the files, and index.json
+CACHE/NAME-1a2b3c4d5e6f-4d5e.../    the examples that one vocabulary makes of them"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+from ostinato.data.batching.batch import Example
+from ostinato.data.files.atomic import megabytes
+from ostinato.data.files.wording import display_path
+from ostinato.data.stored.cached_folder import (
+    CachedFolder,
+    cache_locked,
+    digest,
+    folder_size,
+)
+from ostinato.data.stored.stored_examples import StoredExamples, write_examples
+from ostinato.data.stored.stored_records import StoredRecords, write_records
+from ostinato.errors import InputError, option_name
+from ostinato.notices import collect_notices, notify
+
+Record = TypeVar("Record")
+
+
+class IndexedFiles(NamedTuple):
+    """The files of a training set that is to be indexed.
+
+    Attributes:
+        cache: the folder in which it is.
+        name: the first part of the name of what is made there: the task's.
+        files: to be read.
+        settings: what decides which records are read of the files, as JSON can hold it.
+    """
+
+    cache: str
+    name: str
+    files: Sequence[str]
+    settings: dict[str, Any]
+
+
+def index_records(
+    given: IndexedFiles,
+    read: Callable[[], Iterable[tuple]],
+    make: Callable[[list], Record],
+) -> StoredRecords[Record]:
+    """The records of files, read into the cache folder unless they are there already.
+
+    Args:
+        given: the files, and where they are indexed.
+        read: reads the records, tuples of what JSON can hold.
+        make: the list of a record's fields -> the record.
+
+    Raises:
+        InputError: what is wrong with the files, or the cache folder cannot be written.
+    """
+    cache = Path(given.cache)
+    for file in given.files:
+        if file == "-":
+            raise InputError(
+                f"{option_name('cache')}: standard input cannot be read again; give a file"
+            )
+    paths = [str(Path(file).absolute()) for file in given.files]
+    name = f"{given.name}-{digest([paths, given.settings])}"
+    folder = CachedFolder(cache / name, given.files, given.settings)
+    with cache_locked(cache, name):
+        index = folder.read()
+        reason = folder.why_stale(index)
+        if index is None or reason is not None:
+            if folder.path.exists():
+                notify(f"{cache}: indexed anew: {reason}")
+            index = folder.make(lambda place: write_with_notices(place, read))
+        else:
+            for notice in index["facts"]["notices"]:
+                notify(notice)
+    facts = index["facts"]
+    size, seconds = megabytes(folder_size(folder.path)), facts["seconds"]
+    notify(
+        f"{' '.join(map(display_path, given.files))}: {facts['records']:,} examples, read from "
+        f"{cache} while training ({size}, indexed in {seconds:,.0f} s)"
+    )
+    return StoredRecords(folder.path, make)
+
+
+def write_with_notices(folder: Path, read: Callable[[], Iterable[tuple]]) -> dict[str, Any]:
+    """Writes records, and gives their number and what was noted while reading them."""
+    with collect_notices() as notices:
+        number = write_records(folder, read())
+    return {"records": number, "notices": list(notices)}
+
+
+def index_examples(
+    records: StoredRecords,
+    encode: Callable[[Any], Example],
+    made_by: Any,
+    show: Callable[[Sequence, str], Iterable],
+) -> StoredExamples:
+    """The records as examples, encoded into the cache folder unless they are there already.
+
+    Args:
+        records: which must have one at least.
+        encode: a record -> its example.
+        made_by: what decides the examples besides the records, as JSON can hold it.
+        show: (records, what is being done) -> the records, with a bar of progress.
+    """
+    chosen = "all" if records.rows is None else hashlib.sha256(records.rows.tobytes()).hexdigest()
+    cache = records.folder.parent
+    source = str(records.folder / "index.json")
+    name = f"{records.folder.name}-{digest([made_by, chosen])}"
+    folder = CachedFolder(cache / name, [source], [made_by, chosen])
+    with cache_locked(cache, records.folder.name):
+        index = folder.read()
+        if folder.why_stale(index) is not None:
+
+            def write(place: Path) -> dict[str, Any]:
+                examples: Iterator[Example] = map(encode, show(records, "encoding"))
+                return {"examples": write_examples(place, examples)}
+
+            folder.make(write)
+    return StoredExamples(folder.path)

@@ -1,0 +1,288 @@
+"""Training from an index on disk is training from memory: batches, weights, notices, resumed runs.
+
+And what a stale cache, a full disk and files that cannot be indexed give."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import re
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+import ostinato as ostinato_package
+from ostinato.commands.run.config import RunRequest
+from ostinato.commands.run.prepare import open_run
+from ostinato.data.stored.stored_examples import StoredExamples
+from ostinato.errors import InputError
+from ostinato.notices import collect_notices
+
+SMALL = {
+    "hidden_size": 8,
+    "embedding_size": 6,
+    "tensorboard": False,
+    "batch_size": 8,
+    "evaluate_every": 50.0,
+}
+
+
+def draw_words(draw: random.Random) -> list[str]:
+    return [f"w{min(draw.randrange(90), draw.randrange(90))}" for _ in range(draw.randint(2, 9))]
+
+
+def write_classification(folder: Path, names: list[str], rows: int) -> list[str]:
+    draw = random.Random(4)
+    for name in names:
+        lines = ["text\tlabel"]
+        for _ in range(rows):
+            label = draw.choice(["good", "bad", "mixed"])
+            lines.append(f"{' '.join([*draw_words(draw), label[:2]])}\t{label}")
+        (folder / name).write_text("\n".join([*lines, " \tgood", ""]))
+    return [str(folder / name) for name in names]
+
+
+def write_pairs(folder: Path, names: list[str], rows: int) -> list[str]:
+    draw = random.Random(4)
+    pairs = [draw_words(draw) for _ in range(rows)] + [["too"] * 99, []]
+    texts = (" ".join(words) for words in pairs), (" ".join(words[::-1]) for words in pairs)
+    for name, lines in zip(names, texts, strict=True):
+        (folder / name).write_text("".join(f"{line}\n" for line in lines))
+    return [str(folder / name) for name in names]
+
+
+def write_sentences(folder: Path, names: list[str], rows: int) -> list[str]:
+    draw = random.Random(4)
+    for name in names:
+        sentences = []
+        for _ in range(rows):
+            words = draw_words(draw)
+            tags = [draw.choice(["B-PER", "O"]) for _ in words]
+            sentences.append("".join(f"{w}\tX\t{t}\n" for w, t in zip(words, tags, strict=True)))
+        (folder / name).write_text("\n".join(sentences))
+    return [str(folder / name) for name in names]
+
+
+def write_replies(folder: Path, names: list[str], rows: int) -> list[str]:
+    draw = random.Random(4)
+    for name in names:
+        turns = [[" ".join(draw_words(draw)) for _ in range(3)] for _ in range(rows // 2)]
+        (folder / name).write_text("".join(json.dumps({"turns": each}) + "\n" for each in turns))
+    return [str(folder / name) for name in names]
+
+
+WRITERS = {
+    "classification": write_classification,
+    "translation": write_pairs,
+    "tagging": write_sentences,
+    "dialogue": write_replies,
+}
+NAMES = {
+    "classification": ["a.tsv", "b.tsv"],
+    "translation": ["a.src", "a.tgt"],
+    "tagging": ["a.conll", "b.conll"],
+    "dialogue": ["a.jsonl", "b.jsonl"],
+}
+CASES = {
+    "classification": {"task": "classification"},
+    "crops": {"task": "classification", "crop": 0.5},
+    "subwords": {"task": "classification", "unit": "subword", "vocabulary_size": 60},
+    "several labels": {"task": "classification", "label_separator": ","},
+    "translation": {"task": "translation", "maximum_tokens": 50, "batch_size": 4},
+    "sampled subwords": {
+        "task": "translation",
+        "unit": "subword",
+        "subword_sampling": 0.1,
+        "vocabulary_size": 60,
+        "joint_vocabulary": True,
+        "batch_size": 4,
+    },
+    "tagging": {"task": "tagging"},
+    "long sentences, a feature": {
+        "task": "tagging",
+        "maximum_tokens": 4,
+        "feature_columns": "2",
+        "tag_column": "3",
+    },
+    "names": {"task": "tagging", "binary": True},
+    "dialogue": {"task": "dialogue", "batch_size": 4},
+}
+
+
+def train_steps(files: list[str], folder: Path, case: dict, **settings) -> dict:
+    """The weights, batches and notices after 20 steps or so."""
+    given = {**SMALL, "epochs": 0.8, **case, **settings}
+    request = RunRequest(given.pop("task"), train=files, seed=3, settings=given)
+    with (
+        collect_notices() as notices,
+        open_run(folder, request, resume=False, overwrite=False) as run,
+    ):
+        batches = [(batch.inputs, batch.targets) for batch in run.batches.epoch(2)]
+        run.train()
+        return {
+            "weights": run.network.state_dict(),
+            "batches": batches,
+            "examples": run.batches.examples,
+            "dev": list(run.splits.dev),
+            "fitted": run.task.preprocessing.to_dict(),
+            "notices": notices,
+        }
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_with_a_cache_and_without_one_a_run_is_the_same(case, tmp_path):
+    task = CASES[case]["task"]
+    files = WRITERS[task](tmp_path, NAMES[task], 100)  # two shards
+    memory = train_steps(files, tmp_path / "memory", CASES[case])
+    for number in range(2):  # the second time the index is there
+        stored = train_steps(
+            files, tmp_path / f"stored{number}", CASES[case], cache=str(tmp_path / "cache")
+        )
+        assert isinstance(stored["examples"], StoredExamples)
+        assert len(stored["batches"]) == len(memory["batches"]) > 20
+        for one, other in zip(memory["batches"], stored["batches"], strict=True):
+            assert all(map(torch.equal, one, other))
+        assert stored["dev"] == memory["dev"] and stored["fitted"] == memory["fitted"]
+        assert memory["weights"].keys() == stored["weights"].keys()
+        for name, value in memory["weights"].items():
+            assert torch.equal(value, stored["weights"][name]), name
+        assert set(memory["notices"]) <= set(stored["notices"])
+
+
+def same_weights(one: Path, other: Path) -> bool:
+    from ostinato.data.files.weights_file import load_weights
+
+    first, second = (load_weights(run / "model.safetensors") for run in (one, other))
+    return first.keys() == second.keys() and all(
+        torch.equal(value, second[name]) for name, value in first.items()
+    )
+
+
+@pytest.mark.parametrize("task", WRITERS)
+def test_a_run_resumed_in_the_middle_of_an_epoch_comes_to_the_same_bits(task, tmp_path, ostinato):
+    files = WRITERS[task](tmp_path, NAMES[task], 150)
+    command = ["train", task, "--train", *files, "--cache", str(tmp_path / "cache")]
+    for name, value in SMALL.items():
+        flag = "--" + name.replace("_", "-")
+        command += [f"--no-{flag[2:]}"] if value is False else [flag, str(value)]
+    command += ["--schedule", "constant", "--dropout", "0.2", "--least-steps", "1"]
+    whole, stopped = tmp_path / "whole", tmp_path / "stopped"
+    assert ostinato(*command, "--out", str(whole), "--epochs", "2").status == 0
+    for epochs in ("0.6", "1.3"):
+        resume = ["--resume"] * stopped.exists()
+        outcome = ostinato(*command, "--out", str(stopped), "--epochs", epochs, *resume)
+        assert outcome.status == 0, outcome.err
+    (stopped / "model.safetensors").unlink()
+    assert ostinato(*command, "--out", str(stopped), "--epochs", "2", "--resume").status == 0
+    assert same_weights(whole, stopped)
+
+
+def test_a_changed_file_is_indexed_anew_and_said(tmp_path):
+    files = write_classification(tmp_path, ["a.tsv", "b.tsv"], 40)
+    cache = {"cache": str(tmp_path / "cache")}
+    first = train_steps(files, tmp_path / "one", CASES["classification"], **cache)
+    Path(files[1]).write_text(Path(files[1]).read_text() + "one more\tgood\n")
+    second = train_steps(files, tmp_path / "two", CASES["classification"], **cache)
+    assert any("indexed anew" in each and "b.tsv" in each for each in second["notices"])
+    assert not any("indexed anew" in each for each in first["notices"])
+    assert len(second["examples"]) + len(second["dev"]) == 81
+
+
+def test_a_full_disk_while_indexing_is_one_line(tmp_path):
+    files = write_classification(tmp_path, ["a.tsv", "b.tsv"], 400)
+    before = {file: Path(file).read_bytes() for file in files}
+    command = ["train", "classification", "--train", *files, "--cache", "cache", "--out", "run"]
+    outcome = subprocess.run(
+        [sys.executable, "-m", "ostinato", *command],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        cwd=tmp_path,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (9000, 9000)),
+    )
+    assert outcome.returncode == 2 and "Traceback" not in outcome.stderr, outcome.stderr
+    last = outcome.stderr.splitlines()[-1]
+    assert "cache: no space left for the index" in last and "choose another --cache" in last
+    assert not (tmp_path / "run").exists()
+    assert [each.suffix for each in (tmp_path / "cache").iterdir()] == [".lock"]
+    assert before == {file: Path(file).read_bytes() for file in files}
+
+
+@pytest.mark.parametrize(
+    ("content", "name", "message"),
+    [
+        ("text\tlabel\n", "a.tsv", r"a\.tsv: no examples \(0 lines\)"),
+        ("text\tlabel\na b\t\n", "a.tsv", r"a\.tsv:2: no label; complete the row"),
+        ("text\tlabel\na b\tx\nc\tx\n", "a.tsv", "all 2 examples have the label 'x'"),
+        ("text\tlabel\n \tx\n \ty\n", "a.tsv", "no examples: all 2 texts are empty"),
+        ("1\t2.5\t3.5\n2\t3.5\t4.5\n", "a_TRAIN.tsv", "--cache is for texts"),
+    ],
+)
+def test_what_cannot_be_indexed(content, name, message, tmp_path, monkeypatch, ostinato):
+    monkeypatch.chdir(tmp_path)
+    Path(name).write_text(content)
+    outcome = ostinato("train", "classification", "--train", name, "--cache", "cache")
+    assert outcome.status == 2 and outcome.out == "" and len(outcome.err.splitlines()) == 1
+    assert re.search(message, outcome.err), outcome.err
+    assert not list(Path("cache").glob("*/index.json")) and not Path("runs").exists()
+
+
+def test_examples_that_are_in_memory_are_not_indexed(tmp_path):
+    pairs = [("a fine film", "good"), ("a dull one", "bad")] * 20
+    with pytest.raises(InputError, match="cache: these examples are in memory already"):
+        ostinato_package.train("classification", train=pairs, cache=str(tmp_path))
+
+
+def test_a_folder_cannot_be_indexed(tmp_path):
+    (tmp_path / "texts" / "good").mkdir(parents=True)
+    request = RunRequest(
+        "classification", train=[str(tmp_path / "texts")], settings={"cache": str(tmp_path / "c")}
+    )
+    with (
+        pytest.raises(InputError, match="cache is for texts"),
+        open_run(tmp_path / "run", request, resume=False, overwrite=False),
+    ):
+        pass
+
+
+def test_memory_does_not_grow_with_the_examples(tmp_path):
+    """The same command on 20 times as many examples takes hardly more memory."""
+    peaks = []
+    for rows in (3000, 60_000):
+        files = write_classification(tmp_path, [f"{rows}.tsv"], rows)
+        script = (
+            "import resource, sys; from ostinato.cli import main; status = main(sys.argv[1:]);"
+            "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss); sys.exit(status)"
+        )
+        command = ["train", "classification", "--train", *files, "--dev", files[0]]
+        command += ["--cache", str(tmp_path / "cache"), "--out", str(tmp_path / f"run{rows}")]
+        command += ["--hidden-size", "8", "--embedding-size", "8", "--epochs", "0.001"]
+        outcome = subprocess.run(
+            [sys.executable, "-c", script, *command, "--least-steps", "1", "--time-limit", "20s"],
+            capture_output=True,
+            text=True,
+            timeout=200,
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+        )
+        assert outcome.returncode == 0, outcome.stderr
+        peaks.append(int(outcome.stdout.split()[-1]) / 1024)
+    assert peaks[1] < peaks[0] + 60, peaks
+
+
+def test_two_processes_index_once(tmp_path):
+    files = write_classification(tmp_path, ["a.tsv"], 200)
+    command = ["train", "classification", "--train", *files, "--cache", str(tmp_path / "cache")]
+    command += ["--out", str(tmp_path / "run"), "--hidden-size", "8", "--embedding-size", "6"]
+    command += ["--epochs", "0.5", "--least-steps", "1", "--processes", "2", "--batch-size", "4"]
+    outcome = subprocess.run(
+        [sys.executable, "-m", "ostinato", *command], capture_output=True, text=True, timeout=200
+    )
+    assert outcome.returncode == 0, outcome.stderr
+    assert "indexed anew" not in outcome.stderr
+    assert len(list((tmp_path / "cache").glob("*/index.json"))) == 2  # records and examples
