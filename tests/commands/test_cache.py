@@ -144,7 +144,7 @@ def test_with_a_cache_and_without_one_a_run_is_the_same(case, tmp_path):
             files, tmp_path / f"stored{number}", CASES[case], cache=str(tmp_path / "cache")
         )
         assert isinstance(stored["examples"], StoredExamples)
-        assert len(stored["batches"]) == len(memory["batches"]) > 20
+        assert len(stored["batches"]) == len(memory["batches"]) > 15
         for one, other in zip(memory["batches"], stored["batches"], strict=True):
             assert all(map(torch.equal, one, other))
         assert stored["dev"] == memory["dev"] and stored["fitted"] == memory["fitted"]
@@ -180,6 +180,17 @@ def test_a_run_resumed_in_the_middle_of_an_epoch_comes_to_the_same_bits(task, tm
     (stopped / "model.safetensors").unlink()
     assert ostinato(*command, "--out", str(stopped), "--epochs", "2", "--resume").status == 0
     assert same_weights(whole, stopped)
+
+
+def test_what_learns_in_memory_learns_from_a_part_and_says_so(tmp_path, monkeypatch):
+    monkeypatch.setattr("ostinato.commands.run.time_budget.MOST_FITTED", 50)
+    monkeypatch.setattr("ostinato.data.text.subwords.MOST_CHARACTERS", 1000)
+    files = write_classification(tmp_path, ["a.tsv", "b.tsv"], 100)
+    case = CASES["subwords"]
+    found = train_steps(files, tmp_path / "run", case, cache=str(tmp_path / "c"), epochs=0.1)
+    notices = "\n".join(found["notices"])
+    assert "the baseline is fitted to 50 of 170 training examples" in notices
+    assert re.search(r"subwords are learned from about 1,000 characters: one of \d of 170", notices)
 
 
 def test_a_changed_file_is_indexed_anew_and_said(tmp_path):

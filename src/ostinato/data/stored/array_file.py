@@ -21,6 +21,7 @@ from numpy.lib import format as npy
 from ostinato.errors import InputError
 
 BUFFER = 1 << 23  # bytes that are collected before they are written
+MOST_PARTS = 4096  # appended arrays, likewise
 INTEGERS: tuple[np.dtype, ...] = (np.dtype(np.int16), np.dtype(np.int32), np.dtype(np.int64))
 COPIED = 1 << 22  # values that are copied at a time into a file of a wider type
 
@@ -43,7 +44,8 @@ class ArrayWriter:
         """Appends rows [n, ...], all of the same shape and kind."""
         self.parts.append(values)
         self.held += values.nbytes
-        if self.held > BUFFER:
+        # each part has an object of its own, of hundreds of bytes where it is a tensor's
+        if self.held > BUFFER or len(self.parts) >= MOST_PARTS:
             self.flush()
 
     def flush(self) -> None:

@@ -37,13 +37,18 @@ class StoredRecords(Sequence[Record], Generic[Record]):
         folder: of the files.
         make: the list of a record's fields -> the record.
         rows: which of the records, in which order; None: all.
+        file: the folder's, where it is open already.
     """
 
     def __init__(
-        self, folder: Path, make: Callable[[list], Record], rows: np.ndarray | None = None
+        self,
+        folder: Path,
+        make: Callable[[list], Record],
+        rows: np.ndarray | None = None,
+        file: RaggedFile | None = None,
     ):
         self.folder, self.make, self.rows = folder, make, rows
-        self.file = RaggedFile(folder, NAME)
+        self.file = RaggedFile(folder, NAME) if file is None else file
 
     def __len__(self) -> int:
         return len(self.file) if self.rows is None else len(self.rows)
@@ -83,7 +88,7 @@ class StoredRecords(Sequence[Record], Generic[Record]):
         """The records at these places, in this order."""
         chosen = places if self.rows is None else self.rows[places]
         kind = np.uint32 if len(self.file) < 1 << 32 else np.int64
-        return StoredRecords(self.folder, self.make, chosen.astype(kind))
+        return StoredRecords(self.folder, self.make, chosen.astype(kind), self.file)
 
     def spread(self, number: int) -> StoredRecords[Record]:
         """`number` records, evenly spaced; all if there are no more."""

@@ -85,11 +85,11 @@ class TaggingReader(Reader):
         )
         settings = {name: getattr(self.options, name) for name in names}
         given = IndexedFiles(cache, self.task_name, files, settings)
-        records = index_records(given, lambda: self.split(self.stream(files)), Sentence._make)
+        records = index_records(given, lambda: self.split(self.stream(files)), restore_sentence)
         if self.options.binary:
             written = detect_format(sentence.tags for sentence in records)
             form = STANDARD if written is None else written.form
-            records.make = lambda fields: self.convert_tags(Sentence._make(fields), form)
+            records.make = lambda fields: self.convert_tags(restore_sentence(fields), form)
         self.notify_prefix(records)
         return records
 
@@ -185,6 +185,12 @@ class TaggingReader(Reader):
 
     def text_of(self, record: Sentence) -> str:
         return " ".join(record.words)
+
+
+def restore_sentence(fields: list) -> Sentence:
+    """The sentence whose fields were stored as JSON, which knows lists only."""
+    sentence = Sentence._make(fields)
+    return sentence._replace(features=[tuple(each) for each in sentence.features])
 
 
 def is_name(tag: str, form: TagForm = STANDARD) -> bool:

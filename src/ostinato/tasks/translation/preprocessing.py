@@ -54,8 +54,8 @@ class TranslationPreprocessing(Preprocessing):
     def fit(
         cls, options: TranslationOptions, records: Sequence[Pair]
     ) -> tuple[TranslationOptions, Self]:
-        sources = map_records(lambda pair: pair.source, records)
-        targets = map_records(lambda pair: pair.target, records)
+        sources: Sequence[str] = map_records(lambda pair: pair.source, records)
+        targets: Sequence[str] = map_records(lambda pair: pair.target, records)
         bleu_tokenizer = options.bleu_tokenizer or choose_tokenizer(targets)
         options = replace(options, bleu_tokenizer=bleu_tokenizer)
         if options.dev_metric is None:
