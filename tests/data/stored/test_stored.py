@@ -310,3 +310,9 @@ def test_counts_of_very_many_tokens_are_bounded():
     assert counts["often"] == 5000 == counts["seldom"] and len(counts) <= 1002
     assert any("different tokens" in each for each in notices)
     assert count_tokens(texts)["once4999"] == 1
+
+
+def test_what_language_models_read_is_not_indexed(tmp_path):
+    examples = [each._replace(readings=[]) for each in make_examples("inputs")]
+    with pytest.raises(InputError, match="cache: what the language models of embeddings read"):
+        write_examples(tmp_path, examples)
