@@ -123,7 +123,7 @@ def find_groups(keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def all_alike(number: int) -> str:
     """The message where nothing can be held out."""
     return (
-        f"{number} example{'s, all alike' * (number != 1)}: none can be held back; "
+        f"{number} example{'s, all alike' * (number != 1)}: none can be held out; "
         f"give {option_name('dev')}"
     )
 
