@@ -185,6 +185,7 @@ def test_a_series_step_by_step(folder, tmp_path):
         bidirectional=False,
         pooling="last",
         hidden_size=6,
+        alone=True,
         members=1,
         **QUICK,
     )

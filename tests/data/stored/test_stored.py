@@ -118,7 +118,7 @@ def test_mapped_and_selected_records_equal_those_of_a_list(stored):
 @given(st.lists(st.integers(0, 12), min_size=2, max_size=60), st.integers(1, 20), st.integers(0, 9))
 def test_the_same_records_are_held_out_by_their_hashes(keys, number, seed):
     if len(set(keys)) < 2:
-        with pytest.raises(InputError, match="none can be held back"):
+        with pytest.raises(InputError, match="none can be held out"):
             hold_out_rows(np.array(keys), number=number, seed=seed)
         return
     held = hold_out_rows(np.array(keys), number=number, seed=seed)
