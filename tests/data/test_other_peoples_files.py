@@ -346,6 +346,7 @@ def test_ways_to_write_captions(tmp_path):
     [
         ("a.bed", ["peak_1", "peak_2", "peak_3"], True),
         ("a.narrowPeak", ["x", "y"], True),
+        ("b.narrowPeak", ["peak_1"], True),
         ("a.gappedPeak", ["x1", "x2"], True),
         ("a.bed", ["exon", "intron", "utr"], False),
         ("a.bed", ["peak_1", "peak_1", "peak_2"], False),

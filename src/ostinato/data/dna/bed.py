@@ -111,12 +111,12 @@ def are_names(file: FilePath, labels: Sequence[str]) -> bool:
     different = set(labels)
     if len(labels) >= FEW_NAMES:
         return len(different) > MOST_DISTINCT * len(labels)
-    if len(labels) < 2 or len(different) < len(labels):
+    if len(different) < len(labels):
         return False
     numbered = [NUMBERED.fullmatch(label) for label in labels]
     texts = {match[1] if match else None for match in numbered}
     peaks = Path(str(file).removesuffix(".gz")).suffix.lower() in PEAKS
-    return peaks or (len(labels) > 2 and len(texts) == 1 and None not in texts)
+    return bool(peaks and labels) or (len(labels) > 2 and len(texts) == 1 and None not in texts)
 
 
 def notify_names(file: FilePath, lines: Sequence[BedLine]) -> None:

@@ -12,7 +12,7 @@ from ostinato.tasks.translation.options import TranslationOptions
 
 @dataclass(frozen=True)
 class DialogueOptions(TranslationOptions):
-    answer: ClassVar[str] = "translation for each sentence"
+    answer: ClassVar[str] = "reply to each utterance"
     closed_form_models: ClassVar[tuple[str, ...]] = ()
 
     model: Annotated[str, OneOf("recurrent", *CELLS)] = option(
