@@ -1,8 +1,8 @@
 """The nearest training series, by Euclidean distance or dynamic time warping within a window.
 
-Series are resampled to one length. How far the time axis may be warped (the window, as a share of
-the length) is chosen by leave-one-out; 0 is the Euclidean distance. The classifier that every
-comparison of classifiers of series begins with: Ratanamahatana and Keogh 2005.
+Series are resampled to one length. The window, how far the time axis may be warped as a share of
+the length, is chosen by leave-one-out; 0 is the Euclidean distance (Ratanamahatana and Keogh 2005).
+It is the usual first baseline of time series classification.
 
 B queries, N templates, T steps, D dimensions, C classes.
 """
@@ -40,7 +40,7 @@ class Fitted(NamedTuple):
 
 
 class WarpedNeighbours(FittedModule):
-    """Inputs [B, T, D] -> probabilities [B, C]; the likeliest class is the nearest template's.
+    """Inputs [B, T, D] -> probabilities [B, C]; the most probable class is the nearest template's.
 
     Args:
         shapes: The shapes of the parts of `Fitted`.
