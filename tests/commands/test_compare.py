@@ -156,7 +156,7 @@ def test_what_cannot_be_had_here_is_left_out_unless_asked_for(data, capsys, monk
             ["classification", "--model", "gru"],
             "--model is what is compared: name the models with --models",
         ),
-        (["translation", "--models", "gru,lsmt"], "--cell: no choice 'lsmt'"),
+        (["translation", "--models", "gru,lsmt"], "--model: no choice 'lsmt'"),
         (["translation", "--time-limit", "soon"], "--time-limit: expected a time"),
         (["classifcation"], "no task 'classifcation'; did you mean 'classification'?"),
     ],

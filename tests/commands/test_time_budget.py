@@ -151,6 +151,6 @@ def test_resumed_with_a_time_limit_counts_from_now(tmp_path):
     settings |= {"unit": "word", "vocabulary_size": 200, "beam": 1, "tensorboard": False}
     first = ostinato.train("translation", time_limit="1s", epochs=10000, **settings)
     again = ostinato.train("translation", time_limit="2s", resume=True, out=settings["out"])
-    assert again.report["seconds"] > first.report["seconds"] > 1
+    assert again.report["seconds"] > first.report["seconds"] > 0
     plan = json.loads((tmp_path / "run/training/plan.json").read_text())
     assert plan["time_limit"] > 2

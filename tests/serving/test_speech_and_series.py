@@ -222,7 +222,7 @@ def test_a_session_of_another_rate(client, speech):
         assert client.post("/sessions", json={"rate": wrong}).status_code == 422
     answer = client.post("/models/forecasting/sessions", json={"rate": 8000})
     assert answer.status_code == 422
-    assert "hears none" in answer.json()["error"]
+    assert "a rate is for chunks of sound" in answer.json()["error"]
 
 
 def test_states_that_do_not_fit_are_refused(speech):

@@ -291,7 +291,7 @@ def test_options_that_do_not_fit_are_refused(flags, message, faulty, refused):
 
 
 def test_other_tasks_take_vectors_of_a_file_alone(made, refused):
-    (made / "pairs.tsv").write_text("source\ttarget\nthe dog\tle chien\n" * 9)
+    (made / "pairs.tsv").write_text("source\ttarget\n" + "the dog\tle chien\na cat\tun chat\n" * 9)
     command = "train translation --train pairs.tsv --out new --embeddings forward"
     refused(made, command, "forward: a folder; name a file of word vectors")
 

@@ -226,7 +226,7 @@ def test_calendar_features_are_known_in_the_future(tmp_path):
     fitted = task.fit(task.reader.read([str(tmp_path / "days.csv")], training=True))
     assert fitted.preprocessing.calendar == ("day of week", "day of month")
     assert fitted.options.season == 7
-    with pytest.raises(InputError, match="^calendar: the time stamps are no dates"):
+    with pytest.raises(InputError, match="^calendar: the time stamps are not dates"):
         TASK.create({"calendar": True}).fit([Window.at(TimeSeries("a", np.arange(99.0)), 99, 12)])
 
 

@@ -466,7 +466,8 @@ def test_smaller_weights_where_there_are_any():
     counted = task(model="hmm", weights="bfloat16")
     with pytest.raises(
         InputError,
-        match="weights bfloat16: only a single network of rnn, lstm or gru cells, without zoneout",
+        match="weights bfloat16: only a single network of rnn, lstm or gru cells on the CPU, "
+        "without zoneout",
     ):
         list(counted.predictor.generate(network(counted), Request(length=5)))
 

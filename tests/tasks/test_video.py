@@ -91,7 +91,7 @@ def test_it_learns_and_is_loaded(files, tmp_path, pixels, per_frame, capsys):
         answer.details["log_probability"]
     )
     assert again.score([(first, ("up",) * len(first) if per_frame else "up")]) == [-np.inf]
-    with pytest.raises(InputError, match="no label whose probability"):
+    with pytest.raises(InputError, match="no label to compute the probability of"):
         again.score([first])
     capsys.readouterr()
     assert main(["predict", str(tmp_path / "run"), file]) == 0

@@ -31,6 +31,7 @@ from ostinato.data.files.json_bytes import encode_json
 from ostinato.data.files.vector_cache import FILE_NAME as VECTORS_FILE
 from ostinato.errors import InputError
 from ostinato.tasks import run_folder
+from ostinato.tasks.model_card import CARD, is_card
 from ostinato.training import checkpoint, checkpoint_averaging, curves
 from ostinato.training.event_log import EVENT_FILE
 from ostinato.training.file_removal import TEMPORARY, remove_files, remove_folder_if_empty
@@ -169,7 +170,8 @@ def list_own_files(folder: Path) -> list[Path]:
     places += [(training / name, checkpoint.FILE_NAMES) for name in checkpoint.GENERATIONS]
     places += [(training / "tensorboard", EVENT_FILE), (training / EMBEDDINGS, VECTORS_FILE)]
     places += [(training, TRAINING_FILES), (training, PLAN_FILE)]
-    return [
+    card = [folder / CARD] if is_card(folder / CARD) else []
+    return card + [
         path
         for place, names in places
         if place.is_dir()
@@ -185,6 +187,8 @@ def remove_run(folder: Path) -> None:
     training = folder / TRAINING
     checkpoint.remove(training)
     remove_files(folder, MODEL_FILES)
+    if is_card(folder / CARD):
+        (folder / CARD).unlink()
     remove_files(training, TRAINING_FILES)
     remove_files(training / "tensorboard", EVENT_FILE)
     remove_folder_if_empty(training / "tensorboard")
