@@ -1,6 +1,6 @@
 """Words of messages."""
 
-from ostinato.data.files.wording import first_line, quote, truncate_text
+from ostinato.data.files.wording import first_line, list_names, quote, truncate_text
 from ostinato.errors import nearest
 
 
@@ -23,3 +23,8 @@ def test_a_suggestion_is_short():
     names = ["x" * 1_000_000, *map(str, range(1000))]
     assert len(nearest("y" * 1_000_000, names)) < 500
     assert nearest("a", names).endswith(" and 971 others")
+
+
+def test_names_are_listed_on_one_line():
+    assert list_names(["a", "b\nc", "d" * 50]) == f"a, b c, {'d' * 40}"
+    assert list_names(map(str, range(30)), 3) == "0, 1, 2"

@@ -36,7 +36,8 @@ def watch_launcher() -> None:
 
 
 def work(folder: Path) -> int:
-    """Trains; returns the exit status, as on the command line."""
+    """Trains; returns the exit status, as on the command line, but 1 if another process is lost:
+    the launcher gives that one less time than it gives to process 0 for saving."""
     job = json.loads((folder / "request.json").read_text(encoding="utf-8"))
     request, manner = RunRequest(**job["request"]), Manner(**job["manner"])
     outcome = folder / f"outcome-{os.environ['RANK']}.json"
@@ -52,7 +53,7 @@ def work(folder: Path) -> int:
     except KeyboardInterrupt:
         end = {"kind": "interrupted", "status": 130, "message": "interrupted"}
     outcome.write_text(json.dumps(end), encoding="utf-8")
-    return int(str(end["status"]))
+    return 1 if end["kind"] == "lost" else int(str(end["status"]))
 
 
 if __name__ == "__main__":

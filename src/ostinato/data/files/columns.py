@@ -7,7 +7,7 @@ from itertools import chain
 from typing import Any, NamedTuple
 
 from ostinato.data.files.streams import FilePath
-from ostinato.data.files.wording import display_path, pluralise, quote
+from ostinato.data.files.wording import display_path, list_names, pluralise, quote
 from ostinato.errors import InputError, nearest, option_name
 from ostinato.notices import notify
 
@@ -160,7 +160,7 @@ class Columns:
             if len(fields) < len(header)
             else "a separator inside a field must go, or be quoted in a CSV"
         )
-        names = ", ".join(name[:40] for name in header[:MOST_LISTED])
+        names = list_names(header, MOST_LISTED)
         return f"{self.file}:{line}: {what} ({names}); {remedy}"
 
     def is_data(self, fields: list[str]) -> bool:

@@ -14,7 +14,7 @@ import numpy as np
 
 from ostinato.data.files.array_names import match_names
 from ostinato.data.files.streams import FilePath, open_binary
-from ostinato.data.files.wording import display_path, first_line
+from ostinato.data.files.wording import display_path, first_line, list_names
 from ostinato.errors import InputError
 from ostinato.notices import notify
 
@@ -91,10 +91,10 @@ def list_arrays(file: FilePath) -> str:
     """The names of all arrays of an .npz, for messages."""
     try:
         with open_binary(file) as stream, zipfile.ZipFile(stream) as archive:
-            names = [name.removesuffix(".npy")[:40] for name in archive.namelist()]
+            names = [name.removesuffix(".npy") for name in archive.namelist()]
     except (OSError, ValueError, zipfile.BadZipFile):
         names = []
-    return ", ".join(names[:20]) or "none"
+    return list_names(names) or "none"
 
 
 def trim_padding(rows: Sequence[np.ndarray], file: FilePath) -> list[np.ndarray]:

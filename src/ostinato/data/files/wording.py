@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from itertools import islice
 from pathlib import Path
 
 LONGEST_QUOTE = 60  # characters
@@ -42,6 +43,11 @@ def quote(text: object, most: int = LONGEST_QUOTE) -> str:
     """quote("B-PER") -> "'B-PER'"; of a text of more than `most` characters the start and "…"."""
     text = str(text)
     return repr(text if len(text) <= most else text[:most] + "…")
+
+
+def list_names(names: Iterable[str], most: int = 20) -> str:
+    """list_names(["a", "b\\nc"]) -> "a, b c": the first `most` names on one line, each cut."""
+    return ", ".join(" ".join(name[:40].split()) for name in islice(names, most))
 
 
 def first_line(error: BaseException, most: int = 200) -> str:

@@ -92,7 +92,7 @@ def read_long_table(file: FilePath) -> Iterator[LabelledSeries]:
     """
     where = display_path(file)
     rows = read_rows(file)
-    _, header = next(rows)
+    _, header = next(rows, (1, []))
     series, time, label = (find_column(header, names) for names in (SERIES, TIME, LABEL))
     if series is None:
         raise InputError(f"{where}:1: no column with the name of the series; call it id")
