@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import NamedTuple
 
@@ -54,9 +54,7 @@ def read_labelled_rows(
     rows = (as_labelled_row(require_text(row, file)) for row in table)
     head = list(islice(rows, BEGINNING))
     named = bool(text_column or label_column)
-    swapped = not named and first_column_is_label(head, said, known)
-    yield from without_header(head, said, file, known, named=named)
-    yield from (turn_round(row) if swapped else row for row in rows)
+    yield from without_header(head, rows, said, file, known, named=named)
 
 
 def require_text(row: Row, file: FilePath) -> Row:
@@ -87,13 +85,12 @@ def read_rows_to_label(
     if any("is data" in notice for notice in said):
         head += islice(rows, LOOKED_AT)
     named = bool(text_column or label_column)
-    swapped = not named and first_column_is_label(head, said, known)
-    yield from without_header(head, said, file, known, named=named)
-    yield from (turn_round(row) if swapped else row for row in rows)
+    yield from without_header(head, rows, said, file, known, named=named)
 
 
 def without_header(
     rows: Sequence[LabelledRow],
+    rest: Iterable[LabelledRow],
     said: list[str],
     file: FilePath,
     known: Sequence[str],
@@ -103,7 +100,8 @@ def without_header(
     """The rows, texts first, without a first line that is a header with unusual names.
 
     Args:
-        rows: of a table, whose first may be its header.
+        rows: the first rows of a table, by which it is judged; the first may be its header.
+        rest: its other rows.
         said: by the reader of the table, as of its header.
         file: the table.
         known: labels of a trained model.
@@ -113,7 +111,7 @@ def without_header(
     read_as_data = [notice for notice in said if "is data" in notice]
     if not named and first_column_is_label(rows, said, known):
         notify(f"{name}: read as label, text: its first column has the labels")
-        rows = [turn_round(row) for row in rows]
+        rows, rest = [turn_round(row) for row in rows], map(turn_round, rest)
         said = [each for each in said if each not in read_as_data]
     if read_as_data and first_is_header([row.label for row in rows], known):
         text, label = quote(rows[0].text, 30), quote(rows[0].label, 30)
@@ -123,6 +121,7 @@ def without_header(
     for notice in said:
         notify(notice)
     yield from rows
+    yield from rest
 
 
 def turn_round(row: LabelledRow) -> LabelledRow:

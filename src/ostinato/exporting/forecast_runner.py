@@ -197,10 +197,10 @@ def positive(scale, otherwise):
 
 
 def read(lines):
-    """Rows of date,value or of a value alone, as `predict` takes them.
+    """Reads rows of date,value or of a value alone into what `predict` takes.
 
-    The name of the series, by which a model may know its scale, is the value's in the header, or
-    stands in a first column of three.
+    The name of the series, by which a model may know its scale, is the header of the value column,
+    or the first of three columns.
     """
     rows, name = [row for row in csv.reader(lines) if row], ""
 
@@ -224,7 +224,7 @@ if __name__ == "__main__":
     text = Path(sys.argv[1]).read_text(encoding="utf-8-sig") if sys.argv[1:] else sys.stdin.read()
     try:
         answer = Runner(Path(__file__).parent).predict(read(text.splitlines()))
-    except ValueError as error:  # a value that is no number, a date that is none
+    except ValueError as error:  # from float() or from a date that does not parse
         print(error, file=sys.stderr)
         sys.exit(2)
     table = csv.writer(sys.stdout, lineterminator="\n")
