@@ -99,6 +99,7 @@ def read_file(
     label = columns.find("anomaly", header, where) if columns.labelled else None
     numeric = [target, *columns.past, *columns.future, *([label] if label else [])]
     table = convert(file, blocks, time, name, numeric, columns.static)
+    check_labels(table, label, where)
     by_file = several or columns.named_by_file
     default = Path(str(file).removesuffix(".gz")).stem if by_file else target
     roles = replace(columns, target=target)
@@ -128,6 +129,7 @@ def read_wide(
     table = convert(
         file, blocks, time, None, [*names, *covariates, *([label] if label else [])], ()
     )
+    check_labels(table, label, where)
     order, odd = sort_rows(file, table, np.arange(len(table.times)), "", columns.regular)
     report_unsorted(file, [] if odd is None else [("", odd)], regular=columns.regular)
     axis, places, length = align(file, table, order, "", columns, frequency)
@@ -137,6 +139,20 @@ def read_wide(
         for name in names
     )
     return [replace(series, static=unknown) for series in found]
+
+
+def check_labels(table: NumberTable, label: str | None, where: str) -> None:
+    """InputError for the first label of an anomaly that is neither 0, 1 nor missing."""
+    if label is None:
+        return
+    values = table.numbers[label]
+    odd = ~np.isnan(values) & (values != 0) & (values != 1)
+    if odd.any():
+        row = int(odd.argmax())
+        raise InputError(
+            f"{where}:{table.lines[row]}: {label} is {values[row]:g}; expected 1 for an anomaly, "
+            "and 0 or nothing for other steps"
+        )
 
 
 def split_series(
