@@ -5,7 +5,7 @@ features.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from ostinato.data.series.frequency import DAY, Frequency
 from ostinato.data.series.time_format import TimeFormat
 
 CALENDAR = ("minute of hour", "hour of day", "day of week", "day of month", "day of year")
+BLOCK = 1024  # steps whose calendar features are computed at a time
 
 
 @dataclass(frozen=True)
@@ -60,20 +61,37 @@ class TimeAxis:
 
     def calendar(self, start: int, count: int) -> np.ndarray:
         """Sine and cosine of each calendar feature [count, 2 * features], float32."""
-        times = self.times(start, count)
-        days = times // DAY
-        dates = days.astype("datetime64[D]")
-        since_year = (dates - dates.astype("datetime64[Y]").astype("datetime64[D]")).astype(int)
-        since_month = (dates - dates.astype("datetime64[M]").astype("datetime64[D]")).astype(int)
-        shares = {
-            "minute of hour": times % 3600 / 3600,
-            "hour of day": times % DAY / DAY,
-            "day of week": (days + 3) % 7 / 7,
-            "day of month": since_month / 31,
-            "day of year": since_year / 366,
-        }
-        angles = [2 * np.pi * shares[name] for name in self.features]
-        columns = [turn(angle) for angle in angles for turn in (np.sin, np.cos)]
-        if not columns:
-            return np.zeros((count, 0), dtype=np.float32)
-        return np.stack(columns, 1).astype(np.float32)
+        first, last = start // BLOCK, (start + count - 1) // BLOCK
+        if first == last:
+            begin = start - first * BLOCK
+            return calendar_block(self, first)[begin : begin + count]
+        blocks = [calendar_block(self, number) for number in range(first, last + 1)]
+        if not blocks:
+            return np.zeros((0, 2 * len(self.features)), dtype=np.float32)
+        begin = start - first * BLOCK
+        return np.concatenate(blocks)[begin : begin + count]
+
+
+@lru_cache(maxsize=1024)  # windows that overlap share their blocks; at most some 40 MB
+def calendar_block(axis: TimeAxis, number: int) -> np.ndarray:
+    """The calendar features of the steps from `number` * BLOCK on, read-only, [BLOCK, 2 *
+    features]"""
+    times = axis.times(number * BLOCK, BLOCK)
+    days = times // DAY
+    dates = days.astype("datetime64[D]")
+    since_year = (dates - dates.astype("datetime64[Y]").astype("datetime64[D]")).astype(int)
+    since_month = (dates - dates.astype("datetime64[M]").astype("datetime64[D]")).astype(int)
+    shares = {
+        "minute of hour": times % 3600 / 3600,
+        "hour of day": times % DAY / DAY,
+        "day of week": (days + 3) % 7 / 7,
+        "day of month": since_month / 31,
+        "day of year": since_year / 366,
+    }
+    angles = [2 * np.pi * shares[name] for name in axis.features]
+    columns = [turn(angle) for angle in angles for turn in (np.sin, np.cos)]
+    if not columns:
+        return np.zeros((BLOCK, 0), dtype=np.float32)
+    found = np.stack(columns, 1).astype(np.float32)
+    found.flags.writeable = False
+    return found

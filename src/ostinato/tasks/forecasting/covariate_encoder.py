@@ -76,6 +76,9 @@ class CovariateEncoder:
             return column
         columns = series.axis.calendar(start, len(inputs) - first)
         names = series.axis.features
+        if names == tuple(self.calendar):
+            inputs[first:, column : column + columns.shape[1]] = columns
+            return column + columns.shape[1]
         chosen = [
             2 * names.index(name) + turn
             for name in self.calendar

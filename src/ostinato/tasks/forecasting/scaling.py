@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 
@@ -27,7 +29,9 @@ def measure_scale(how: str, values: np.ndarray) -> tuple[float, float]:
         low, middle, high = np.quantile(values, [0.25, 0.5, 0.75])
         return float(middle), positive(float(high - low) / 1.349, float(values.std()))
     centre = float(values.mean())
-    return centre, positive(float(values.std()), abs(centre))
+    # as values.std(), which computes the mean once more
+    deviation = math.sqrt(float(np.square(values - centre).mean()))
+    return centre, positive(deviation, abs(centre))
 
 
 def positive(scale: float, otherwise: float) -> float:
