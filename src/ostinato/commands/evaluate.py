@@ -161,6 +161,7 @@ def measure_with_alone(
     if joint is not None:
         alone, _, _ = measure(task, network, records, seed=seed)
         result["alone"] = alone["metrics"]
+        result["answers_by_baseline"] = getattr(joint, "weight", None) == 0
     return result, counts, predictions
 
 

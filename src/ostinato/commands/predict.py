@@ -98,6 +98,8 @@ def predict(
     check_seed(seed)
     refuse_text(files)
     trained = run if isinstance(run, Trained) else load(run, changes, choose_device(device))
+    if moses and trained.task.predictor.baseline_replaces:  # whose answers have no scores
+        trained = trained.without_baseline("n-best lists")
     cuts: list[int] = []
     predictions = predict_files(trained, files or ["-"], moses, seed, cuts)
     return Predictions(predictions, trained.task, cuts)

@@ -117,6 +117,10 @@ class Predictor(ABC):
         """The score that chooses the best weights while training."""
         return corpus_score(METRICS[metric], self.count_quickly(network, records, metric))
 
+    # whether `join` with weight 0 gives the baseline's answers instead of the network's, as the two
+    # have no probabilities that could be interpolated
+    baseline_replaces: ClassVar[bool] = False
+
     def join(self, network: nn.Module, baseline: Baseline, weight: float) -> nn.Module | None:
         """Interpolates a network with the baseline.
 

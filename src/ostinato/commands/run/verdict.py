@@ -28,7 +28,7 @@ def write_verdict(
     Args:
         metrics: the task's metrics, the main one first
         result: the result of `measure`; for an interpolation with the baseline, the network's own
-            scores are under "alone"
+            scores are under "alone"; "answers_by_baseline" if the baseline answers without it
         baseline: the result of `baseline_scores`
         network: the subject of the sentence, "network" or "model"
 
@@ -47,6 +47,9 @@ def write_verdict(
         return text
     name, best = find_best(metric, beside)
     alone = result.get("alone", {}).get(metric)
+    if baseline is not None and result.get("answers_by_baseline"):
+        text += f" by {baseline['name']}, which is better than the {network} on the dev set"
+        return text if alone is None else f"{text}; the {network} alone {show(metric, alone)}"
     together = alone is not None
     if together:
         text += f" by the {network} and its baseline together, the {network} alone "

@@ -14,6 +14,8 @@ from ostinato.tasks.translation.options import TranslationOptions
 class DialogueOptions(TranslationOptions):
     answer: ClassVar[str] = "reply to each utterance"
     closed_form_models: ClassVar[tuple[str, ...]] = ()
+    # replies are measured by their probabilities, which retrieved ones do not have
+    alone: ClassVar[bool] = True  # type: ignore[misc]
 
     model: Annotated[str, OneOf("recurrent", *CELLS)] = option(
         "recurrent", "an encoder-decoder of recurrent networks (of --cell)"

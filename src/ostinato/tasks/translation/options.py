@@ -10,6 +10,7 @@ from ostinato.errors import InputError, option_name, option_off
 from ostinato.options import OneOf, option
 from ostinato.tasks.shared.cache_options import CacheOptions
 from ostinato.tasks.shared.embedding_options import EmbeddingOptions
+from ostinato.tasks.shared.joint_labels import JointOptions
 from ostinato.tasks.shared.model_choice import ModelChoice
 from ostinato.tasks.shared.recurrent_options import BidirectionalOptions
 from ostinato.tasks.shared.search_options import SearchOptions
@@ -21,6 +22,7 @@ CLOSED_FORM = ("dictionary",)
 @dataclass(frozen=True)
 class TranslationOptions(
     ModelChoice,
+    JointOptions,
     SearchOptions,
     TextScoreOptions,
     EmbeddingOptions,
@@ -130,6 +132,12 @@ class TranslationOptions(
         "where most references have fewer than four words)",
     )
     # decoding
+    alone: bool = option(
+        False,
+        "translate with the network alone; by default a dictionary learned from the pairs "
+        "translates word for word if that is better on the dev set, as after a short training",
+        when_predicting=True,
+    )
     maximum_length: int | None = option(
         None,
         "maximum tokens of a translation (default: 10 + twice the source's)",

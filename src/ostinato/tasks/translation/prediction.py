@@ -16,6 +16,7 @@ from ostinato.decoding.step import Hypothesis
 from ostinato.errors import InputError, option_name
 from ostinato.metrics import METRICS
 from ostinato.models.target_search import require_encoder_decoder
+from ostinato.tasks.baseline import Baseline
 from ostinato.tasks.prediction import Counts
 from ostinato.tasks.predictor import Predictor
 from ostinato.tasks.shared.inference import answer_in_batches
@@ -23,7 +24,7 @@ from ostinato.tasks.shared.ranked_answers import RankedAnswers
 from ostinato.tasks.shared.search_options import search
 from ostinato.tasks.translation.options import TranslationOptions
 from ostinato.tasks.translation.preprocessing import TranslationPreprocessing
-from ostinato.tasks.translation.word_translator import WordTranslator
+from ostinato.tasks.translation.word_translator import DictionaryAnswers, WordTranslator
 
 TEXT_METRICS = ("bleu", "chrf")
 
@@ -77,7 +78,26 @@ class TranslationPredictor(Predictor):
     options: TranslationOptions
     preprocessing: TranslationPreprocessing
 
+    baseline_replaces = True
+
+    def join(self, network: nn.Module, baseline: Baseline, weight: float) -> nn.Module | None:
+        translator = getattr(baseline, "translator", None)
+        if translator is None or self.options.closed_form:
+            return None
+        return DictionaryAnswers(network, translator).eval()
+
+    def find_translator(self, network: nn.Module) -> nn.Module:
+        """What translates: the network, or the dictionary whose translations are better, unless
+        the options ask for what a dictionary does not have.
+        """
+        if not isinstance(network, DictionaryAnswers):
+            return network
+        options = self.options
+        needs_network = options.sampling or options.align or options.copy_unknown
+        return network.network if needs_network or options.n_best > 1 else network.translator
+
     def predict(self, network: nn.Module, records: Sequence[Pair]) -> list[Translation]:
+        network = self.find_translator(network)
         if isinstance(network, WordTranslator):
             return [self.look_up(network, record) for record in records]
         longest, model = self.options.maximum_length, require_encoder_decoder(network)
@@ -159,6 +179,8 @@ class TranslationPredictor(Predictor):
         """(log P(target | source), number of target tokens) of every pair; (0, 0) for an empty
         source.
         """
+        if isinstance(network, DictionaryAnswers):
+            network = network.network
         if isinstance(network, WordTranslator):
             raise InputError(
                 f"a dictionary knows no probabilities; train with {option_name('model')} recurrent"

@@ -48,3 +48,20 @@ class WordTranslator(nn.Module):
     def from_dict(cls, saved: Mapping[str, Any]) -> Self:
         """Raises ValueError if `saved` does not come from to_dict."""
         return cls(Dictionary.from_dict(saved))
+
+
+class DictionaryAnswers(nn.Module):
+    """A network that leaves its translations to a dictionary, which was better on the dev set.
+
+    Probabilities, and what a dictionary cannot do, are the network's.
+
+    Args:
+        network: An encoder-decoder, or an ensemble of them.
+        translator: The dictionary.
+    """
+
+    weight = 0.0  # of the network in the translations
+
+    def __init__(self, network: nn.Module, translator: WordTranslator):
+        super().__init__()
+        self.network, self.translator = network, translator
