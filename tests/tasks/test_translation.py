@@ -34,7 +34,9 @@ def task(**settings) -> Task:
 
 def network(made: Task, seed: int = 0):
     torch.manual_seed(seed)
-    return made.build_network().eval()
+    built = made.build_network().eval()
+    made.initialise(built)
+    return built
 
 
 @pytest.mark.parametrize(
@@ -49,6 +51,8 @@ def network(made: Task, seed: int = 0):
         {"bidirectional": False},
         {"joint_vocabulary": True},
         {"unit": "character"},
+        {"lexicon": True},
+        {"lexicon": True, "attention": "none", "reverse_source": True},
     ],
     ids=str,
 )

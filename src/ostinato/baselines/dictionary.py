@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -92,7 +92,15 @@ class IndexedSentences:
         ]
         self.lengths = np.array([len(sentence) for sentence in tokens])
         self.tokens = np.array([number for sentence in tokens for number in sentence])
-        self.names = list(ids)
+        self.names: Sequence[Any] = list(ids)
+
+    @classmethod
+    def from_ids(cls, sentences: Sequence[np.ndarray], size: int) -> IndexedSentences:
+        """Sentences of ids below `size`, which are their own names."""
+        made = cls(())
+        made.lengths = np.array([len(sentence) for sentence in sentences])
+        made.tokens, made.names = np.concatenate(list(sentences)), range(size)
+        return made
 
 
 class Links(NamedTuple):

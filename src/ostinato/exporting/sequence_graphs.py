@@ -24,6 +24,7 @@ from ostinato.exporting.program import Program
 from ostinato.models.decoder import Decoder
 from ostinato.models.encoder import Encoder
 from ostinato.models.encoder_decoder import EncoderDecoder
+from ostinato.models.lexical_encoder_decoder import LexicalEncoderDecoder
 
 
 def write_encoder_decoder(model: Any, *, small: bool = False) -> dict[str, bytes]:
@@ -31,6 +32,8 @@ def write_encoder_decoder(model: Any, *, small: bool = False) -> dict[str, bytes
     network = model.network
     if len(model.networks) > 1:
         raise InputError("several runs are exported one by one; name a single run")
+    if isinstance(network, LexicalEncoderDecoder):
+        raise InputError("--lexicon is not exported; train with --no-lexicon")
     if type(network) is not EncoderDecoder or type(network.encoder) is not Encoder:
         raise refuse_network(network)
     about = describe(model)

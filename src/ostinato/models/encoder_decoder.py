@@ -72,6 +72,10 @@ class EncoderDecoder(nn.Module, Generic[EncoderKind]):
 
     def initial_state(self, batch: Batch) -> DecoderState:
         """Encodes the sources: the state from which decoding begins, one row per source."""
+        return self.decoder_state(batch)
+
+    def decoder_state(self, batch: Batch) -> DecoderState:
+        """The decoder's part of the initial state."""
         outputs, lengths, state = self.read(batch)
         decoder = self.decoder
         recurrent = fit_layers(state, decoder.recurrent, len(batch))
@@ -98,7 +102,7 @@ class EncoderDecoder(nn.Module, Generic[EncoderKind]):
 
     def hidden(self, batch: Batch) -> Tensor:
         """h~ [B, U, E] at each target position, with teacher forcing."""
-        hidden, _ = self.decoder(shift(require_targets(batch), self.bos), self.initial_state(batch))
+        hidden, _ = self.decoder(shift(require_targets(batch), self.bos), self.decoder_state(batch))
         return hidden
 
     def loss(self, batch: Batch, state: State = None) -> Loss:

@@ -53,6 +53,8 @@ class TaskDefinition:
         next_commands: (task, run folder, file or None) -> commands to try next.
         initialise: (network, options, preprocessing): sets initial weights other than random ones,
             such as pretrained embeddings. Called before training only.
+        with_head_start: (task, training records, seconds) -> the task with what helps a network
+            whose training will be short, fitted in about these seconds; None if there is nothing.
         training: Defaults of training options that differ from the general ones.
         sample_training: Options for a good run of a few minutes on the packaged sample.
         record_columns: The names of the two parts of an example given as a pair in Python.
@@ -79,6 +81,7 @@ class TaskDefinition:
     restore_baseline: Callable[[Task, dict[str, Any]], Baseline]
     next_commands: Callable[[Task, str, str | None], list[str]]
     initialise: Callable[[Any, Any, Any], None] = lambda network, options, preprocessing: None
+    with_head_start: Callable[[Task, Any, float], Task] | None = None
     training: Mapping[str, Any] = field(default_factory=dict)
     sample_training: Mapping[str, Any] = field(default_factory=dict)
     record_columns: tuple[str, ...] = ("text", "label")

@@ -27,6 +27,8 @@ from ostinato.training.options import Options
 
 # shares of the run's steps that must fit into the time; otherwise defaults are reduced
 WITH_ENSEMBLE, WITH_SIZE = 0.5, 0.15
+HEAD_START = 0.5  # with a smaller share, the task may begin otherwise than with random weights
+HEAD_START_SHARE = 0.12  # of the time for fitting what it begins with
 SMALLEST = 64  # units
 HALVINGS = 2  # of the size
 STEPS, PROBE_SHARE = 5, 0.02  # steps timed after a first one; maximum share of the time for it
@@ -49,6 +51,7 @@ def fit_to_time(
     given: Collection[str],
     seconds: float,
     device: str,
+    records: Any = None,
 ) -> tuple[Task, Options]:
     """Reduces default options until the time is enough, and adapts the warm-up.
 
@@ -59,6 +62,7 @@ def fit_to_time(
         given: the names of the options that the user gave
         seconds: the time for training
         device: the device of the network
+        records: the training records, for the task's head start; None: without it
     """
     all_steps = 1.0
     for candidate in list_candidates(task.options, given):
@@ -71,7 +75,10 @@ def fit_to_time(
         found, steps = chosen, seconds / rate
         if steps >= candidate.enough * all_steps:
             break
-    describe_change(task.options, found.options, steps / all_steps * options.epochs)
+    share = steps / all_steps
+    if records is not None and share < HEAD_START and task.definition.with_head_start is not None:
+        found = task.definition.with_head_start(found, records, HEAD_START_SHARE * seconds)
+    describe_change(task.options, found.options, share * options.epochs)
     if "warmup" not in given:
         options = replace(options, warmup=min(options.warmup, int(steps / 10)))
     return found, options

@@ -82,7 +82,7 @@ def build_parts(
     if config.time_limit is not None and not task.options.closed_form and config.processes == 1:
         inherits = continues or reuse is not None
         task, options, smaller = suit_time(
-            task, options, config, batches, device, start_time, inherits=inherits
+            task, options, config, batches, device, start_time, splits, inherits=inherits
         )
         network = network if smaller is None else smaller
     optimizer = None if task.options.closed_form else build_optimizer(network, options)
@@ -96,6 +96,7 @@ def suit_time(
     batches: EpochBatches,
     device: str,
     start_time: float | None,
+    splits: Splits,
     *,
     inherits: bool,
 ) -> tuple[Task, Options, nn.Module | None]:
@@ -114,6 +115,7 @@ def suit_time(
         given={*config.values, *(("members", "hidden_size") if inherits else ())},
         seconds=max(1.0, TRAINING_SHARE * (config.time_limit - spent)),
         device=device,
+        records=None if inherits else splits.train,
     )
     if found is task or found.options == task.options:
         return task, options, None

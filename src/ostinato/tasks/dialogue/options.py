@@ -16,6 +16,7 @@ class DialogueOptions(TranslationOptions):
     closed_form_models: ClassVar[tuple[str, ...]] = ()
     # replies are measured by their probabilities, which retrieved ones do not have
     alone: ClassVar[bool] = True  # type: ignore[misc]
+    lexicon: ClassVar[bool] = False  # type: ignore[misc]  # a reply is no translation
 
     model: Annotated[str, OneOf("recurrent", *CELLS)] = option(
         "recurrent", "an encoder-decoder of recurrent networks (of --cell)"

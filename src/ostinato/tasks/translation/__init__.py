@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
+from ostinato.data.text.sentence_pairs import Pair
+from ostinato.errors import option_off
+from ostinato.notices import notify
+from ostinato.options import as_flag
 from ostinato.tasks.task import Task, TaskDefinition
 from ostinato.tasks.translation.baseline import WordForWord
 from ostinato.tasks.translation.network import build_network, combine, initialise
@@ -19,6 +26,21 @@ def next_commands(task: Task, run: str, file: str | None) -> list[str]:
         f"ostinato evaluate {run}{files}" + ("" if task.options.closed_form else " --beam 10"),
         f"ostinato verify {run}",
     ]
+
+
+def with_lexicon(task: Task, records: Sequence[Pair], seconds: float) -> Task:
+    """The task with a lexicon, unless the options decide otherwise."""
+    options = task.options
+    plain = options.attention != "none" and options.teacher_forcing == 1
+    if options.lexicon is not None or options.reverse_source or not plain:
+        return task
+    notify(
+        "time limit: a statistical translation model, of which the network learns what it lacks "
+        f"({as_flag('lexicon')}, {option_off('lexicon')})"
+    )
+    fitted = task.preprocessing.with_lexicon(records, seconds)
+    fitted = replace(fitted, options=replace(options, lexicon=fitted.options.lexicon))
+    return replace(task, options=fitted.options, preprocessing=fitted)
 
 
 TASK = TaskDefinition(
@@ -39,6 +61,7 @@ TASK = TaskDefinition(
     predictor=TranslationPredictor,
     build_network=build_network,
     initialise=initialise,
+    with_head_start=with_lexicon,
     combine=combine,
     fit_baseline=lambda task, records: WordForWord.fit(records, task.options),
     restore_baseline=lambda task, state: WordForWord.restore(state, task.options),

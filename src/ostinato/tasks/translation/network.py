@@ -15,6 +15,8 @@ from ostinato.models.decoder import Decoder
 from ostinato.models.encoder import Encoder
 from ostinato.models.encoder_decoder import EncoderDecoder
 from ostinato.models.ensemble import EncoderDecoderEnsemble
+from ostinato.models.lexical_encoder_decoder import LexicalEncoderDecoder
+from ostinato.tasks.translation.fit_lexicon import build_lexicon
 from ostinato.tasks.translation.options import TranslationOptions
 from ostinato.tasks.translation.preprocessing import TranslationPreprocessing
 from ostinato.tasks.translation.word_translator import WordTranslator
@@ -51,6 +53,15 @@ def build_network(
         tied=options.tied,
         dropout=options.dropout,
     )
+    if options.lexicon:
+        return LexicalEncoderDecoder(
+            encoder,
+            decoder,
+            build_lexicon(preprocessing.source, preprocessing.target),
+            bos=BOS,
+            eos=EOS,
+            label_smoothing=options.label_smoothing,
+        )
     return EncoderDecoder(
         encoder,
         decoder,
@@ -74,9 +85,11 @@ def build_embedding(options: TranslationOptions, units: Tokenizer) -> Embedding:
 def initialise(
     network: nn.Module, options: TranslationOptions, preprocessing: TranslationPreprocessing
 ) -> None:
-    """Uniform weights, and pretrained vectors, where these were asked for."""
+    """Uniform weights, and pretrained vectors, where these were asked for; the fitted lexicon."""
     if not isinstance(network, EncoderDecoder):
         return
+    if isinstance(network, LexicalEncoderDecoder) and preprocessing.lexicon is not None:
+        network.lexicon.load_state_dict(dict(preprocessing.lexicon))
     if options.initial_range is not None:
         initialise_uniform(network, options.initial_range)
         for part in (network.encoder, network.decoder):

@@ -88,6 +88,12 @@ class TranslationOptions(
         "initial: the source vector is the decoder's initial state; every: also an input of each "
         "step",
     )
+    lexicon: bool | None = option(
+        None,
+        "add the scores of a statistical translation model, a hidden Markov model of word "
+        "alignment, to those of the network (default: where a time limit is too short for the "
+        "network alone)",
+    )
     tied: bool = option(True, "the output layer shares the target embedding's weights")
     dropout: float = option(
         0.3, "on embeddings, between layers, and before the output", minimum=0, maximum=0.99
@@ -166,6 +172,16 @@ class TranslationOptions(
             raise InputError(
                 f"{option_name('sparse_embeddings')} needs {option_off('tied')}: a tied output "
                 "layer has dense gradients"
+            )
+        if self.lexicon and self.teacher_forcing < 1:
+            raise InputError(
+                f"{option_name('lexicon')} needs {option_name('teacher_forcing')} 1: it reads the "
+                "true previous tokens"
+            )
+        if self.lexicon and self.closed_form:
+            raise InputError(
+                f"{option_name('lexicon')} is a part of recurrent networks; leave it out with "
+                f"{option_name('model')} {self.model}"
             )
         for asked, name in (
             (self.align, option_name("align")),

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
 from typing import Any, ClassVar, Self
 
 import torch
+from torch import Tensor
 
 from ostinato.data.batching.batch import Example
 from ostinato.data.files.wording import pluralise
@@ -29,6 +30,7 @@ from ostinato.notices import notify
 from ostinato.tasks.preprocessing import Preprocessing
 from ostinato.tasks.shared.embedding_options import read_vectors
 from ostinato.tasks.shared.text_scores import too_short_for_bleu
+from ostinato.tasks.translation.fit_lexicon import fit_lexicon
 from ostinato.tasks.translation.options import TranslationOptions
 from ostinato.tasks.translation.word_translator import WordTranslator
 
@@ -39,7 +41,8 @@ class TranslationPreprocessing(Preprocessing):
 
     `translator` is the dictionary of `--model dictionary`.
 
-    `source_vectors` and `target_vectors` are pretrained embeddings, for initialisation only."""
+    `source_vectors` and `target_vectors` are pretrained embeddings, and `lexicon` the buffers of
+    the network's Lexicon, for initialisation only."""
 
     encoding_options: ClassVar = ("maximum_tokens", "reverse_source")
 
@@ -49,6 +52,7 @@ class TranslationPreprocessing(Preprocessing):
     source_vectors: Pretrained | None = None
     target_vectors: Pretrained | None = None
     translator: WordTranslator | None = None
+    lexicon: Mapping[str, Tensor] | None = None
 
     @classmethod
     def fit(
@@ -93,7 +97,22 @@ class TranslationPreprocessing(Preprocessing):
                 )
             options = replace(options, embedding_size=size)
         translator = WordTranslator.fit(records) if options.closed_form else None
-        return options, cls(options, source, target, source_vectors, target_vectors, translator)
+        made = cls(options, source, target, source_vectors, target_vectors, translator)
+        if not options.lexicon:
+            return options, made
+        found = made.with_lexicon(records)
+        return found.options, found
+
+    def with_lexicon(self, records: Sequence[Pair], seconds: float | None = None) -> Self:
+        """A copy for a network with a Lexicon, fitted to the pairs in at most about `seconds`; the
+        same without one where no pairs can be aligned.
+        """
+        backwards = self.options.reverse_source
+        lexicon = fit_lexicon(
+            self.source, self.target, records, reverse_source=backwards, seconds=seconds
+        )
+        options = replace(self.options, lexicon=lexicon is not None)
+        return replace(self, options=options, lexicon=lexicon)
 
     def vocabulary(self, side: str) -> Sequence[str]:
         return (self.source if side == "inputs" else self.target).id_to_token
