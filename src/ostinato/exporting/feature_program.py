@@ -17,7 +17,8 @@ def transcription_program(model: Any) -> Program:
     network, fitted = model.network, model.task.preprocessing
     if type(network) is not Transcriber:
         raise InputError(
-            f"a transcriber is exported with --decoder ctc; this model is a "
+            "a transcriber is exported with --decoder ctc: what an attention decoder or a "
+            "transducer writes depends on its own labels, one after the other; this model is a "
             f"{type(network).__name__}"
         )
     encoder = network.encoder

@@ -158,8 +158,8 @@ class Subject:
         """What to call the steps of a part."""
         steps = part.runs[0].length(self.row)
         known = list(self.labels.get(part.reads, ()))[:: part.stride]
-        if part.reads == "targets" and len(known) >= steps:
-            # a decoder reads the token before the one that it predicts
+        if part.reads == "targets" and len(known) >= steps - 1:
+            # a decoder reads the token before the one that it predicts; a transducer the last, too
             return ["<bos>", *known[: steps - 1]]
         if len(known) == steps:
             return known

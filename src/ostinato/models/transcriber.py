@@ -7,6 +7,7 @@ labels of a target.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -92,14 +93,18 @@ class Transcriber(nn.Module):
 
     @torch.no_grad()
     def own_targets(self, batch: Batch) -> Tensor:
-        """The labels of the most probable path [B, U], padded with -100."""
+        """The labels that greedy decoding finds [B, U], padded with -100."""
+        rows = [torch.tensor(labels) for labels in self.best_labels(batch)]
+        padded = nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=IGNORE)
+        return padded.long().to(batch.inputs.device)
+
+    def best_labels(self, batch: Batch) -> list[list[int]]:
+        """The labels of each recording's most probable path."""
         found, lengths = self.log_probabilities_by_frame(batch)
-        rows = [
-            torch.tensor([span.label for span in greedy(row[:length].cpu().numpy())])
+        return [
+            [span.label for span in greedy(row[:length].cpu().numpy())]
             for row, length in zip(found, lengths.tolist(), strict=True)
         ]
-        padded = nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=IGNORE)
-        return padded.long().to(found.device)
 
     def step_scores(self, batch: Batch) -> Tensor:
         """log p of each label over its frames of the most probable path of the target [B, U]."""
@@ -119,29 +124,39 @@ class Transcriber(nn.Module):
             return []
         return align(frames.detach().cpu().double().numpy(), labels)
 
+    def emissions(self, batch: Batch) -> tuple[Tensor, list[Span]]:
+        """The first recording's log p by frame [T', C], and where its target is emitted."""
+        found, lengths = self.log_probabilities_by_frame(batch)
+        frames = found[0, : int(lengths[0])]
+        return frames, self.align(frames, require_targets(batch)[0])
+
     def start_stream(self) -> TranscriberStream:
-        return TranscriberStream(self)
+        return TranscriberStream(self.encoder, self.row)
+
+    def row(self, output: Tensor) -> Tensor:
+        """An output [H] of the encoder -> log p [C]"""
+        return self.output(output[None]).log_softmax(-1)[0]
 
 
 class TranscriberStream:
-    """A transcriber of one direction, frame by frame: rows of log-probabilities as they become
-    known.
+    """A transcriber of one direction, frame by frame: rows as they become known.
+
+    Args:
+        encoder: The encoder.
+        row: Makes a row of each of its outputs, such as log p [C].
     """
 
-    def __init__(self, model: Transcriber):
-        self.model, self.encoder = model, EncoderStream(model.encoder)
+    def __init__(self, encoder: SpeechEncoder, row: Callable[[Tensor], Tensor]):
+        self.encoder, self.row = EncoderStream(encoder), row
 
     @torch.inference_mode()
     def push(self, frames: Tensor) -> list[Tensor]:
-        """Frames [n, D] -> rows [C] of log p that are ready."""
+        """Frames [n, D] -> rows that are ready."""
         return [self.row(each) for frame in frames for each in self.encoder.push(frame)]
 
     @torch.inference_mode()
     def finish(self) -> list[Tensor]:
         return [self.row(each) for each in self.encoder.finish()]
-
-    def row(self, output: Tensor) -> Tensor:
-        return self.model.output(output[None]).log_softmax(-1)[0]
 
 
 def needed_frames(targets: Tensor) -> Tensor:

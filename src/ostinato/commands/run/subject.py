@@ -231,14 +231,12 @@ def collect_emissions(task: Task, network: Any, batch: Batch) -> Emissions:
     """The posteriors of a recording, with the frames that each label of its target is aligned
     to.
     """
-    found, lengths = network.log_probabilities_by_frame(batch)
-    frames = found[0, : int(lengths[0])]
-    assert batch.targets is not None
+    frames, spans = network.emissions(batch)
     return Emissions(
         batch.inputs[0],
         frames,
         task.preprocessing.labels.tokens,
-        network.align(frames, batch.targets[0]),
+        spans,
         task.preprocessing.seconds_per_frame,
     )
 

@@ -24,6 +24,7 @@ from ostinato.decoding.ctc import (
     least_frames,
 )
 from ostinato.decoding.joint_beam import JointHypothesis
+from ostinato.decoding.transducer import TransducerHypothesis
 from ostinato.errors import InputError
 from ostinato.notices import notify
 from ostinato.tasks.transcription.fusion import PhraseScorer, build_language_model, build_scorer
@@ -38,7 +39,10 @@ PICTURED = 3000  # maximum frames of a transcript that keeps its posteriors
 
 
 class Decoder:
-    """Decodes CTC's log-probabilities with the beam, language model and phrases of the options."""
+    """Decodes CTC's log-probabilities with the beam, language model and phrases of the options.
+
+    The language model and the spelling serve the other decoders, too.
+    """
 
     def __init__(
         self,
@@ -60,7 +64,7 @@ class Decoder:
 
     @cached_property
     def scorer(self) -> LabelScorer | None:
-        if self.phrases is not None and self.options.searches_by_label:
+        if self.phrases is not None and not self.options.by_ctc:
             return PhraseScorer(self.phrases)
         if self.language_model is None:
             return None
@@ -150,7 +154,9 @@ class Decoder:
         kept = rows if len(rows) <= PICTURED else None
         return Transcript(self.words(spans), answers, name, seconds, self.options.n_best > 1, kept)
 
-    def texts(self, found: Sequence[CtcHypothesis | JointHypothesis]) -> list[tuple[str, float]]:
+    def texts(
+        self, found: Sequence[CtcHypothesis | JointHypothesis | TransducerHypothesis]
+    ) -> list[tuple[str, float]]:
         """(text, log P) of hypotheses; those that differ only in spaces are merged."""
         texts: dict[str, float] = {}
         for each in found:

@@ -9,10 +9,10 @@ import numpy as np
 import torch
 
 from ostinato.data.audio.resampler import Resampler
-from ostinato.decoding.ctc import BLANK, PrefixBeam
 from ostinato.errors import InputError
 from ostinato.models.transcriber import Transcriber
 from ostinato.tasks.transcription.decoder import Decoder
+from ostinato.tasks.transcription.recogniser import Recogniser
 from ostinato.tasks.transcription.transcript import Transcript
 
 
@@ -20,7 +20,7 @@ class LiveTranscription:
     """Transcribes a recording while it arrives, with a unidirectional model.
 
     Pass chunks to `accept` and call `finish` at the end. Chunks may have any size: frames,
-    log-probabilities and text are those of the whole recording, to the bit. `copy()` gives an
+    the network's outputs and text are those of the whole recording, to the bit. `copy()` gives an
     independent copy; `state()` and `restore()` save and restore everything.
 
     Args:
@@ -33,13 +33,14 @@ class LiveTranscription:
     def __init__(self, network: Transcriber, decoder: Decoder, *, rate: int = 0, name: str = ""):
         preprocessing = decoder.preprocessing
         self.network, self.decoder, self.name = network, decoder, name
+        self.recogniser = Recogniser(decoder)
         own = preprocessing.front_end
         self.front_end = None if own is None else own.start()
         self.resampler = Resampler(rate, own.rate) if own and rate not in (0, own.rate) else None
         self.features = preprocessing.start_features()
-        self.encoder = network.start_stream()
+        self.encoder = self.recogniser.start_stream(network)
         self.frames = 0  # frames of features so far
-        self.rows: list[np.ndarray] = []  # log-probabilities of the current line
+        self.rows: list[np.ndarray] = []  # the network's outputs of the current line
         self.line_start = 0  # rows before the current line
         self.begin_line()
 
@@ -47,12 +48,7 @@ class LiveTranscription:
         """Starts a new line of text; the recurrent state is kept."""
         self.line_start += len(self.rows)
         self.rows = []
-        self.labels: list[int] = []
-        self.last = BLANK
-        self.blanks = 0  # rows of blanks since the last label
-        self.beam: PrefixBeam | None = None
-        if not self.decoder.is_greedy and self.decoder.phrases is None:
-            self.beam = self.decoder.start_beam()
+        self.line = self.recogniser.start_line(self.network)
 
     def copy(self) -> LiveTranscription:
         """A copy that continues from here, independent of this one."""
@@ -65,10 +61,9 @@ class LiveTranscription:
         other.resampler = copy.copy(self.resampler)  # which replaces the samples that it holds
         other.features = preprocessing.start_features()
         other.features.restore(kept["features"])
-        other.encoder = self.network.start_stream()
+        other.encoder = self.recogniser.start_stream(self.network)
         other.encoder.encoder.restore(kept["encoder"])
-        other.rows, other.labels = kept["rows"], list(self.labels)
-        other.beam = copy.copy(self.beam)  # `advance` replaces what a beam holds
+        other.rows, other.line = kept["rows"], self.line.copy()
         return other
 
     def accept(self, samples: np.ndarray) -> None:
@@ -87,17 +82,11 @@ class LiveTranscription:
             self.take(self.encoder.push(torch.from_numpy(ready)))
 
     def take(self, rows: list[torch.Tensor]) -> None:
-        """Appends rows of log-probabilities [C], and decodes them."""
+        """Appends outputs of the network, and decodes them."""
         for tensor in rows:
             row = tensor.numpy().copy()  # an array of its own: a tensor takes several times as much
             self.rows.append(row)
-            label = int(row.argmax())
-            if label not in (BLANK, self.last):
-                self.labels.append(label)
-            self.blanks = self.blanks + 1 if label == BLANK else 0
-            self.last = label
-            if self.beam is not None:
-                self.beam.advance(row)
+            self.line.advance(row)
 
     @property
     def rate(self) -> int:
@@ -107,30 +96,24 @@ class LiveTranscription:
     @property
     def text(self) -> str:
         """The text so far."""
-        if self.beam is not None:
-            found = self.beam.hypotheses(1)
-            if found:
-                return self.decoder.preprocessing.join(found[0].labels)
-        return self.decoder.preprocessing.join(self.labels)
+        return self.decoder.preprocessing.join(self.line.labels)
 
     @property
     def pause(self) -> float:
         """Seconds since the last label."""
-        return self.blanks * self.decoder.preprocessing.seconds_per_frame
+        return self.line.silent * self.decoder.preprocessing.seconds_per_frame
 
     @property
     def paused(self) -> bool:
         """Whether a line has ended: there is text, and a pause after it."""
-        return bool(self.labels) and self.pause >= self.decoder.options.pause_seconds
+        return self.line.begun and self.pause >= self.decoder.options.pause_seconds
 
     def end_line(self) -> Transcript:
         """Ends the current line and begins the next; returns the transcript of the line."""
         step = self.decoder.preprocessing.seconds_per_frame
         rows = np.stack(self.rows) if self.rows else np.zeros((0, 1), np.float32)
         start = self.line_start * step
-        found = self.decoder.transcribe(
-            rows, name=self.name, seconds=len(rows) * step, beam=self.beam
-        )
+        found = self.line.transcribe(rows, name=self.name, seconds=len(rows) * step)
         self.begin_line()
         if not start:
             return found

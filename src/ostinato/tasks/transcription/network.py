@@ -1,4 +1,4 @@
-"""Builds the transcription network: an encoder with CTC output, attention decoder, or both."""
+"""Builds the transcription network: an encoder with CTC, an attention decoder or a transducer."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from ostinato.models.attention_transcriber import (
 from ostinato.models.encoder_decoder import Decoder
 from ostinato.models.speech_encoder import SpeechEncoder
 from ostinato.models.transcriber import Transcriber
+from ostinato.models.transducer import TransducerHead, TransducerTranscriber
 from ostinato.tasks.transcription.options import TranscriptionOptions
 from ostinato.tasks.transcription.preprocessing import TranscriptionPreprocessing
 
-MOST_EMBEDDING = 128  # maximum label embedding size of an attention decoder
+MOST_EMBEDDING = 128  # maximum label embedding size of an attention decoder or a transducer
 
 
 def build_network(
@@ -44,6 +45,8 @@ def build_network(
     labels = len(preprocessing.labels)
     if options.decoder == "ctc":
         return Transcriber(encoder, labels, dropout=options.dropout)
+    if options.decoder == "transducer":
+        return build_transducer(options, encoder, labels)
     size = encoder.output_size
     decoder = Decoder(
         Embedding(labels, min(size, MOST_EMBEDDING)),
@@ -58,5 +61,22 @@ def build_network(
     if options.decoder == "attention":
         return AttentionTranscriber(encoder, head)
     return JointTranscriber(
+        encoder, labels, head, ctc_weight=options.ctc_weight, dropout=options.dropout
+    )
+
+
+def build_transducer(
+    options: TranscriptionOptions, encoder: SpeechEncoder, labels: int
+) -> TransducerTranscriber:
+    size = encoder.output_size
+    head = TransducerHead(
+        options.cell_type,
+        size,
+        labels,
+        memory_size=size,
+        embedding_size=min(size, MOST_EMBEDDING),
+        dropout=options.dropout,
+    )
+    return TransducerTranscriber(
         encoder, labels, head, ctc_weight=options.ctc_weight, dropout=options.dropout
     )

@@ -88,14 +88,15 @@ class TranscriptionOptions(AugmentationOptions, BidirectionalOptions):
         minimum=0,
         maximum=100,
     )
-    decoder: Literal["ctc", "attention", "joint"] = option(
+    decoder: Literal["ctc", "attention", "joint", "transducer"] = option(
         "ctc",
         "connectionist temporal classification; an attention decoder over the encoder's outputs; "
-        "or both",
+        "joint: both; or a transducer (RNN-T)",
     )
     ctc_weight: float = option(
         0.3,
-        "--decoder joint: weight of CTC in the loss and in decoding; 1 when predicting: CTC alone",
+        "--decoder joint and transducer: weight of CTC in the loss, and with joint in decoding; 1 "
+        "when predicting: CTC alone",
         minimum=0,
         maximum=1,
         when_predicting=True,
@@ -111,8 +112,8 @@ class TranscriptionOptions(AugmentationOptions, BidirectionalOptions):
     # decoding
     beam: int | None = option(
         None,
-        "width of the beam; 1 is greedy (default: 1 for CTC, 8 for an attention decoder; CTC with "
-        "a language model or phrases: 32)",
+        "width of the beam; 1 is greedy (default: 1 for CTC and transducers, 8 for an attention "
+        "decoder; with a language model or phrases 32 for CTC, 8 for transducers)",
         minimum=1,
         maximum=10_000,
         when_predicting=True,
@@ -228,13 +229,23 @@ class TranscriptionOptions(AugmentationOptions, BidirectionalOptions):
     @property
     def streams(self) -> bool:
         """Whether the model can transcribe live."""
-        by_ctc = not self.searches_by_label
-        return not self.bidirectional and self.normalisation != "recording" and by_ctc
+        by_frame = not self.searches_by_label
+        return not self.bidirectional and self.normalisation != "recording" and by_frame
 
     @property
     def searches_by_label(self) -> bool:
         """Whether an attention decoder takes part in decoding, label by label."""
         return self.decoder == "attention" or (self.decoder == "joint" and self.ctc_weight < 1)
+
+    @property
+    def transduces(self) -> bool:
+        """Whether a transducer decodes, frame by frame."""
+        return self.decoder == "transducer" and self.ctc_weight < 1
+
+    @property
+    def by_ctc(self) -> bool:
+        """Whether CTC alone decodes."""
+        return not (self.searches_by_label or self.transduces)
 
     @property
     def fused(self) -> bool:
@@ -244,5 +255,6 @@ class TranscriptionOptions(AugmentationOptions, BidirectionalOptions):
     @property
     def width(self) -> int:
         """The beam width: as given, or the default."""
-        usual = 8 if self.searches_by_label else 32 if self.fused else 1
+        fused = 32 if self.by_ctc else 8
+        usual = 8 if self.searches_by_label else fused if self.fused else 1
         return max(self.n_best, self.beam or usual)

@@ -52,7 +52,7 @@ class TranscriptionPredictor(Predictor):
     @cached_property
     def recogniser(self) -> Recogniser:
         """The recogniser with the task's options."""
-        return Recogniser(self.options.searches_by_label, self.decoder)
+        return Recogniser(self.decoder)
 
     def predict(self, network: nn.Module, records: Sequence[Recording]) -> list[Transcript]:
         return list(self.stream(network, iter(records)))
@@ -116,6 +116,8 @@ class TranscriptionPredictor(Predictor):
         return TranscriptionStreamer(network, self.decoder)
 
     def why_no_streamer(self, network: nn.Module) -> str:
+        if self.options.searches_by_label:
+            return "an attention decoder needs the whole recording"
         if not isinstance(network, Transcriber):
             return "an ensemble needs the whole recording"
         if self.options.bidirectional:
@@ -126,7 +128,7 @@ class TranscriptionPredictor(Predictor):
         if not self.options.streams:
             return (
                 "features are normalised over the whole recording "
-                f"({option_name('normalisation')} running)"
+                f"({option_name('normalise_features')} running)"
             )
         return ""
 

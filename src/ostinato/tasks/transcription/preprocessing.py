@@ -241,7 +241,7 @@ class TranscriptionPreprocessing(Preprocessing):
 
     def is_spellable(self, frames: int, labels: Sequence[int]) -> bool:
         """Whether CTC can emit these labels in this number of frames."""
-        if self.options.decoder == "attention":
+        if self.options.decoder in ("attention", "transducer"):
             return frames > 0
         return least_frames(labels) <= -(-frames // self.options.subsampling)
 

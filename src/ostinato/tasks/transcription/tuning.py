@@ -70,7 +70,7 @@ def tune_fusion(
             decoder = Decoder(
                 options, task.preprocessing, language_model=predictor.decoder.language_model
             )
-            recogniser = Recogniser(options.searches_by_label, decoder)
+            recogniser = Recogniser(decoder)
             texts = [recogniser.transcribe(model.network, each).text for each in heard]
             counts = predictor.count_texts(texts, records, "wer")
             tried.append((weight, bonus, corpus_score(METRICS["wer"], counts)))
