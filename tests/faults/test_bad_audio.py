@@ -4,6 +4,7 @@ behind.
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ soundfile = pytest.importorskip("soundfile")
 TINY = ["--hidden-size", "4", "--layers", "1", "--epochs", "0.1", "--no-tensorboard"]
 TRAIN = "train transcription --out new --front-end mfcc --train"
 NOISE = 0.3 * np.random.default_rng(0).normal(size=8000).clip(-1, 1)
+LONG = np.tile(NOISE, 8)
 
 
 @pytest.fixture(scope="module")
@@ -55,13 +57,13 @@ def silent():
     Path("bad.tsv").write_text("audio\ttext\nbad.wav\tx\n")
 
 
-def damaged(kind, change):
-    """Makes bad.KIND of NOISE, with a change of its bytes, and bad.tsv that names it."""
+def damaged(kind, change, samples=NOISE):
+    """Makes bad.KIND of samples, with a change of its bytes, and bad.tsv that names it."""
 
     def make():
         name = f"bad.{kind}"
         options = {"format": "RF64"} if kind == "rf64" else {}
-        soundfile.write(name, NOISE, 8000, **options)
+        soundfile.write(name, samples, 8000, **options)
         Path(name).write_bytes(change(bytearray(Path(name).read_bytes())))
         Path("bad.tsv").write_text(f"audio\ttext\n{name}\tx\n")
 
@@ -89,7 +91,36 @@ def kaldi(line, text="u one"):
     return make
 
 
+def cut_between_pages(content):
+    """An Ogg file without its last page."""
+    return content[: content.rfind(b"OggS")]
+
+
 ROWS = [
+    (
+        "OGG cut between pages",
+        damaged("ogg", cut_between_pages, LONG),
+        "predict run bad.ogg",
+        "bad.ogg: truncated (its last page is missing, ",
+    ),
+    (
+        "evaluate: OGG cut between pages",
+        damaged("ogg", cut_between_pages, LONG),
+        "evaluate run bad.tsv",
+        "bad.tsv:2: bad.ogg: truncated (its last page",
+    ),
+    (
+        "OGG cut in its last page",
+        damaged("ogg", lambda c: c[:-9], LONG),
+        "predict run bad.ogg",
+        "bad.ogg: truncated",
+    ),
+    (
+        "train: OGG cut between pages",
+        damaged("ogg", cut_between_pages, LONG),
+        f"{TRAIN} bad.tsv",
+        "no recording to learn from (bad.ogg: truncated (its last page is missing",
+    ),
     ("FLAC cut off", damaged("flac", cut), "predict run bad.flac", "bad.flac: damaged after 0 sam"),
     (
         "MP3 cut off",
@@ -196,19 +227,33 @@ def test_one_line(made, make, command, message, monkeypatch, capsys):
     assert not Path("new").exists() or not any(Path("new").iterdir())
 
 
-def test_what_is_left_out_is_named(made, monkeypatch, capsys):
-    from ostinato.cli import main
-
-    monkeypatch.chdir(made)
+def write_bad_recordings():
+    """many.tsv of good and bad recordings: three are good, and two too short for their text."""
     soundfile.write("silent.wav", np.zeros(8000), 8000)
     soundfile.write("clipped.wav", np.sign(NOISE), 8000)
     soundfile.write("nothing.wav", np.zeros(0), 8000)
+    soundfile.write("short.wav", NOISE[:700], 8000)
+    soundfile.write("cut.ogg", LONG, 8000)
+    Path("cut.ogg").write_bytes(cut_between_pages(Path("cut.ogg").read_bytes()))
+    Path("cut.wav").write_bytes(Path("a.wav").read_bytes()[:-500])
     rows = ["a.wav\tone", "b.wav\ttwo", "c.wav\tone", "silent.wav\tx", "clipped.wav\tx"]
-    rows += ["nothing.wav\tx", "no.wav\tx", "../b.wav\tx", "a.wav\t"]
+    rows += ["nothing.wav\tx", "no.wav\tx", "../b.wav\tx", "a.wav\t", "short.wav\tone two one"]
+    rows += ["cut.ogg\tx", "cut.wav\tx"]
     Path("many.tsv").write_text("audio\ttext\n" + "\n".join(rows) + "\n")
-    assert main([*f"{TRAIN} many.tsv --dev train.tsv".replace("new", "left").split(), *TINY]) == 0
+
+
+@pytest.mark.parametrize("decoder", ["ctc", "attention", "joint", "transducer"])
+def test_what_is_left_out_is_named(made, decoder, monkeypatch, capsys):
+    """And what is left never makes a loss or a score that is not finite."""
+    from ostinato import load
+    from ostinato.cli import main
+
+    monkeypatch.chdir(made)
+    write_bad_recordings()
+    command = f"{TRAIN} many.tsv --dev train.tsv --decoder {decoder}".replace("new", decoder)
+    assert main([*command.split(), *TINY, "--epochs", "3"]) == 0
     error = " ".join(capsys.readouterr().err.split())
-    assert "6 recordings left out" in error
+    assert "8 recordings left out" in error
     for part in (
         "silent.wav: silent",
         "clipped.wav: clipped",
@@ -216,5 +261,23 @@ def test_what_is_left_out_is_named(made, monkeypatch, capsys):
         "no.wav: missing",
         "../b.wav: outside the folder",
         "a.wav: empty transcript",
+        "cut.ogg: truncated (its last page is missing",
+        "cut.wav: truncated (500 bytes are missing)",
     ):
         assert part in error
+    by_ctc = decoder in ("ctc", "joint")  # others can write any text in any number of frames
+    assert ("short.wav: 11 labels and repeats for 2 frames" in error) == by_ctc
+    log = Path(decoder, "training/log.jsonl").read_text()
+    steps = [json.loads(line) for line in log.splitlines()]
+    losses = [step["loss"] for step in steps if "loss" in step]
+    assert losses and np.isfinite(losses).all()
+    assert all(np.isfinite(step["gradient_norm"]) for step in steps if "gradient_norm" in step)
+    model = load(decoder)
+    pairs = [("short.wav", "one two one"), ("nothing.wav", "one"), ("a.wav", "one, two?")]
+    scores = model.score([*pairs, ("a.wav", "one")])
+    assert np.isfinite(scores[0]) == (not by_ctc) and not np.isnan(scores).any()
+    assert scores[1] == scores[2] == -np.inf and np.isfinite(scores[3])
+    Path("strange.tsv").write_text("audio\ttext\na.wav\tone, two?\n")
+    assert main(["evaluate", decoder, "strange.tsv"]) == 0
+    assert "2 characters of the transcripts never occurred" in capsys.readouterr().err
+    assert len(model.predict(["nothing.wav", "short.wav", "silent.wav"])) == 3

@@ -22,7 +22,11 @@ from ostinato.errors import InputError
 from ostinato.models.transcriber import Transcriber
 from ostinato.tasks import TASKS
 from ostinato.tasks.transcription.decoder import Decoder, split_at_silence
-from ostinato.tasks.transcription.error_analysis import analyse_errors, notify_nothing_written
+from ostinato.tasks.transcription.error_analysis import (
+    analyse_errors,
+    judge_transcripts,
+    notify_nothing_written,
+)
 from ostinato.tasks.transcription.features import (
     FeatureStream,
     Statistics,
@@ -464,6 +468,22 @@ def test_errors_are_analysed():
 
 
 @pytest.mark.parametrize(
+    ("errors", "words"),
+    [
+        ((0, 10, 0), "wer 100, commonest transcript 157: the network writes nothing yet, which is"),
+        ((4, 6, 3), "wer 130, commonest transcript 157: not one word of the network's is right"),
+        ((5, 1, 7), "wer 130, commonest transcript 157: the network is not better than an empty"),
+        ((5, 1, 0), ""),
+    ],
+)
+def test_who_writes_nothing_is_not_better(errors, words):
+    counts = dict(zip(("substitutions", "deletions", "insertions"), errors, strict=True))
+    result = {"details": {"wer": counts | {"words": 10}}, "metrics": {"wer": 10.0 * sum(errors)}}
+    found = judge_transcripts(result, {"name": "commonest transcript", "metrics": {"wer": 157.0}})
+    assert found.startswith(words) and bool(found) == bool(words)
+
+
+@pytest.mark.parametrize(
     ("decoder", "reason"), [("ctc", "nothing but blanks"), ("attention", "the decoder ends every")]
 )
 def test_silence_of_a_model_is_explained(decoder, reason, caplog):
@@ -496,6 +516,7 @@ def test_blanks_are_spoken_of_while_training_and_in_the_report(few, tmp_path, ca
     assert "note: dev: nothing but blanks so far" in shown.err
     assert "nothing but blanks: not one of 30 recordings" in shown.err
     assert "a token is a frame of an input that was trained on" in shown.out
+    assert "the network writes nothing yet, which is not better" in shown.out
 
 
 def test_what_ctc_cannot_spell_is_left_out(tmp_path, caplog):

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ostinato.data.audio.resampler import Resampler
-from ostinato.data.audio.sound_headers import check_wav_header
+from ostinato.data.audio.sound_headers import check_wav_header, lacks_last_page
 from ostinato.errors import InputError
 
 SUFFIXES = (
@@ -138,13 +138,18 @@ def decode_block(opened: Any, file: str | os.PathLike, done: int) -> np.ndarray:
 
 def check_length(opened: Any, file: str | os.PathLike, done: int) -> None:
     """DamagedAudioError where a file that was read to its end had fewer samples than its header
-    says."""
+    says, or is an Ogg file without an end."""
     missing = opened.frames - done
     spare = MP3_FRAMES if "MP3" in opened.format or "MPEG" in opened.subtype else 0
     if spare < missing and opened.frames < 1 << 62:  # libsndfile's number where it is unknown
         raise DamagedAudioError(
             f"{file}: truncated ({done:,} of {opened.frames:,} samples are there); copy "
             "it again, or convert what there is of it to a new file"
+        )
+    if lacks_last_page(file):
+        raise DamagedAudioError(
+            f"{file}: truncated (its last page is missing, {done:,} samples are there); copy it "
+            "again, or convert what there is of it to a new file"
         )
 
 

@@ -1,4 +1,4 @@
-"""What the header of an uncompressed sound file promises, against what there is."""
+"""What the header of a sound file promises, against what there is."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import BinaryIO, NamedTuple
 from ostinato.errors import InputError
 
 PCM = 1
+OGG_PAGE, OGG_END = 65_307, 4  # the most bytes of an Ogg page; the flag of the last one
 UNKNOWN = 0x7FFFF000  # bytes from which on a length means "not known yet": recorders on a pipe
 
 
@@ -73,6 +74,25 @@ def missing_bytes(file: str | os.PathLike) -> int:
                 unknown = length == 0 or UNKNOWN <= length <= 0xFFFFFFFF or length >= 1 << 62
                 return 0 if unknown else max(0, start + length - size)
     return 0
+
+
+def lacks_last_page(file: str | os.PathLike) -> bool:
+    """Whether an Ogg file ends without the page that ends its stream, or within it: it was cut off.
+
+    Its length cannot say so: it is the position on the last page that is there. False for other
+    formats.
+    """
+    size = Path(file).stat().st_size
+    with Path(file).open("rb") as opened:
+        if opened.read(4) != b"OggS":
+            return False
+        opened.seek(max(0, size - OGG_PAGE))
+        tail = opened.read()
+    page = tail[max(0, tail.rfind(b"OggS\0")) :]  # a head of 27 bytes, the lengths of its packets
+    if len(page) < 27 or not page[5] & OGG_END:
+        return True
+    lengths = page[27 : 27 + page[26]]
+    return len(lengths) < page[26] or len(page) < 27 + len(lengths) + sum(lengths)
 
 
 def check_wav_header(file: str | os.PathLike) -> None:

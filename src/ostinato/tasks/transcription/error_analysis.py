@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -38,6 +38,28 @@ def notify_nothing_written(texts: Sequence[str], decoder: str, *, training: bool
             f"{what}: not one of {len(texts):,} recordings has any text, which is usual in the "
             "first epochs; train longer"
         )
+
+
+def judge_transcripts(result: Mapping[str, Any], baseline: Mapping[str, Any]) -> str:
+    """The verdict on transcripts without a right word, or worse than none; "" for others.
+
+    The WER of the commonest transcript may exceed 100 by its insertions: a model that writes
+    nothing has 100, and is not better for that.
+    """
+    counts, wer = result["details"]["wer"], result["metrics"]["wer"]
+    words = counts["words"]
+    right = words - counts["substitutions"] - counts["deletions"]
+    beside = f"{baseline['name']} {baseline['metrics']['wer']:.4g}"
+    if words and counts["deletions"] == words:
+        return (
+            f"wer {wer:.4g}, {beside}: the network writes nothing yet, which is not better; train "
+            "longer"
+        )
+    if words and not right:
+        return f"wer {wer:.4g}, {beside}: not one word of the network's is right; train longer"
+    if words and wer >= 100:
+        return f"wer {wer:.4g}, {beside}: the network is not better than an empty transcript, 100"
+    return ""
 
 
 def analyse_errors(

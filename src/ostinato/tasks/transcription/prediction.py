@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property, partial
 from typing import Any, BinaryIO
 
@@ -22,7 +22,11 @@ from ostinato.tasks.prediction import Counts
 from ostinato.tasks.predictor import Predictor
 from ostinato.tasks.shared.inference import answer_in_batches
 from ostinato.tasks.transcription.decoder import Decoder
-from ostinato.tasks.transcription.error_analysis import analyse_errors, notify_nothing_written
+from ostinato.tasks.transcription.error_analysis import (
+    analyse_errors,
+    judge_transcripts,
+    notify_nothing_written,
+)
 from ostinato.tasks.transcription.live import LiveTranscription
 from ostinato.tasks.transcription.options import TranscriptionOptions
 from ostinato.tasks.transcription.pictures import draw_attention, draw_posteriors
@@ -244,6 +248,9 @@ class TranscriptionPredictor(Predictor):
         texts = [prediction.text for prediction in predictions]
         speakers = [record.speaker for record in records]
         return {"details": analyse_errors(texts, references, speakers, counts["wer"], seed=seed)}
+
+    def verdict(self, result: Mapping[str, Any], baseline: Mapping[str, Any]) -> str:
+        return judge_transcripts(result, baseline)
 
     def format_lines(
         self, predictions: Iterator[Transcript], output: str | None = None
