@@ -125,7 +125,7 @@ def test_the_baseline_is_fitted_to_what_there_is_time_for(clock):
     time_budget.fit_baseline(task, list(range(8000)), limit=None)
     time_budget.fit_baseline(task, list(range(8000)), limit=100.0)
     time_budget.fit_baseline(task, list(range(1000)), limit=0.1)
-    assert fitted == [8000, 500, 1000, 1000]
+    assert fitted == [8000, 500, 2000, 1000]
 
 
 def test_a_forecast_is_said_once():

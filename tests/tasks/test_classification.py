@@ -17,7 +17,8 @@ from ostinato.data.labelled import Labelled
 from ostinato.errors import InputError
 from ostinato.notices import collect_notices
 from ostinato.tasks.classification import TASK
-from ostinato.tasks.classification.encoders import cut_tokens
+from ostinato.tasks.classification.encoders import BagEncoder, cut_tokens
+from ostinato.tasks.classification.options import BAGS
 from ostinato.tasks.run_folder import load_baseline
 from ostinato.tasks.shared.label_counts import class_probabilities
 from ostinato.tasks.shared.small_data import random_part
@@ -121,7 +122,8 @@ def test_it_learns_and_reports(model, files):
         "calibration_error",
     }
     assert (
-        report["baseline"]["name"] in ("bag of words", "character n-grams", "most frequent")
+        report["baseline"]["name"]
+        in ("bag of words", "word and character n-grams", "most frequent")
         and report["baseline"]["metrics"]["accuracy"] >= 0.5
     )
     assert report["notes"][-1].startswith("2 labels: 'bad'") or any(
@@ -206,10 +208,11 @@ def test_unseen_labels_are_counted_and_said(model, files, tmp_path, capsys):
         "most-frequent",
         "bag-of-words",
         "character-ngrams",
+        "word-and-character-ngrams",
     ],
 )
 def test_every_model(files, tmp_path, name):
-    if name in ("bag-of-words", "character-ngrams"):
+    if name in BAGS:
         pytest.importorskip("sklearn")
     trained = train(files["train"], files["test"], tmp_path, model=name)
     again = package.load(tmp_path / "run")
@@ -558,8 +561,9 @@ def test_short_texts_are_told_apart_by_their_characters(tmp_path):
         model="most-frequent",
     )
     baseline = model.report["baseline"]
-    assert baseline["name"] == "character n-grams" and baseline["metrics"]["accuracy"] == 1
-    assert [each["name"] for each in baseline["simpler"]] == ["bag of words"]
+    assert baseline["name"] == "word and character n-grams"
+    assert baseline["metrics"]["accuracy"] == 1
+    assert "simpler" not in baseline  # no word recurs
     restored = load_baseline(tmp_path / "run", model.task)
     (probabilities,) = restored.probabilities(model.records(["Tolini"]))
     assert restored.labels[int(probabilities.argmax())] == "Italian"
@@ -574,3 +578,25 @@ def test_a_model_says_what_it_is(model):
     assert "<table>" in model._repr_html_() and "<td>accuracy</td>" in model._repr_html_()
     assert set(model.report["classes"]) == {"bad", "good"}
     assert model.report["tokens_are"] == "a word of an input that was trained on"
+
+
+@pytest.mark.parametrize(
+    ("texts", "words", "letters"),
+    [
+        (["good film", "bad film"] * 3, False, True),  # too short for words to recur
+        (["a very good film", "a very bad film"] * 3, True, True),
+        (["a very good film " * 30_000] * 6, True, False),  # too many characters
+    ],
+    ids=["short", "sentences", "long"],
+)
+def test_which_ngrams_are_counted(texts, words, letters):
+    pytest.importorskip("sklearn")
+    model = "word-and-character-ngrams"
+    records = [Labelled(text, "yn"[row % 2]) for row, text in enumerate(texts)]
+    encoder = TASK.create({"model": model}).fit(records).preprocessing.encoder
+    assert isinstance(encoder, BagEncoder)
+    assert (len(encoder.bag) > 0) == words and (encoder.letters is not None) == letters
+    ids, values = encoder.vector("a good actor")
+    assert len(ids) == len(set(ids.tolist()) - {0}) + (ids == 0).sum() and ids.max() <= len(encoder)
+    assert (values[ids == 0] == 0).all() and len(ids) == len(values)
+    assert encoder.bag.weighting == "log-tf-idf"

@@ -34,7 +34,8 @@ class BagOfWords:
         idf: The inverse document frequency of each n-gram.
         order: The longest n-grams, in tokens.
         weighting: `counts`, or `tf-idf`: counts times 1 + ln((1 + N) / (1 + n)), where n of the N
-            texts contain the n-gram, normalised to length 1 (as in scikit-learn).
+            texts contain the n-gram, normalised to length 1 (as in scikit-learn); or
+            `log-tf-idf`: likewise of 1 + ln(count), for texts in which words recur.
     """
 
     def __init__(
@@ -96,7 +97,9 @@ class BagOfWords:
             return np.zeros(1, dtype=np.int64), np.zeros(1)
         indices = np.array(list(counts), dtype=np.int64)
         values = np.array(list(counts.values()), dtype=np.float64)
-        if self.weighting == "tf-idf":
+        if self.weighting == "log-tf-idf":
+            values = 1 + np.log(values)
+        if self.weighting != "counts":
             values *= self.idf[indices]
             values /= np.linalg.norm(values)
         return indices, values
@@ -133,6 +136,20 @@ def extract_ngrams(tokens: Sequence[str], order: int) -> Iterator[str]:
         yield from (
             " ".join(tokens[start : start + size]) for start in range(len(tokens) - size + 1)
         )
+
+
+def ngrams_of_words(text: str, order: int) -> list[str]:
+    """The n-grams of characters within each word, with a space before and after the word.
+
+    ngrams_of_words("an", 2) -> [" ", "a", "n", " ", " a", "an", "n "]
+    """
+    words = [f" {word} " for word in text.split()]
+    return [
+        word[start : start + size]
+        for word in words
+        for size in range(1, order + 1)
+        for start in range(len(word) - size + 1)
+    ]
 
 
 def fit_logistic_regression(

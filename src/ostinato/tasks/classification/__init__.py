@@ -68,6 +68,7 @@ TASK = TaskDefinition(
         "most-frequent",
         "bag-of-words",
         "character-ngrams",
+        "word-and-character-ngrams",
         "nearest-neighbour",
         "random-convolutions",
         "feedforward",

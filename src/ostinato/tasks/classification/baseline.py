@@ -1,4 +1,4 @@
-"""The baselines of classification: bag of words and character n-grams for texts, random
+"""The baselines of classification: n-grams of words and characters for texts, random
 convolutions and nearest neighbours for time series, otherwise the most frequent label.
 """
 
@@ -18,11 +18,12 @@ from ostinato.metrics import METRICS
 from ostinato.metrics.corpus import corpus_score
 from ostinato.notices import notify
 from ostinato.tasks.baseline import Baseline
-from ostinato.tasks.classification.options import BAGS, OF_SERIES
+from ostinato.tasks.classification.encoders import has_short_texts
+from ostinato.tasks.classification.inputs import require_text
+from ostinato.tasks.classification.options import OF_SERIES, WORDS_AND_CHARACTERS
 from ostinato.tasks.shared.closed_form_baseline import ClosedFormBaseline
 from ostinato.tasks.task import Task
 
-MOST_CHARACTERS = 3_000_000  # longer texts take too long for character n-grams
 ENOUGH_RECORDS = 2000  # a random sample of larger data chooses the best baseline
 EVERY = 10  # one in ten of these is held out to choose it
 
@@ -65,8 +66,8 @@ def suitable_models(task: Task, records: Sequence[Labelled]) -> tuple[str, ...]:
     """The closed-form models that suit the kind and the number of the records."""
     kind = kind_of(records[0].inputs)
     if kind == "texts" and bag_of_words.available():
-        characters = sum(len(record.inputs) for record in records)
-        return BAGS if characters <= MOST_CHARACTERS else BAGS[:1]
+        short = has_short_texts([require_text(record.inputs) for record in records])
+        return (WORDS_AND_CHARACTERS,) if short else (WORDS_AND_CHARACTERS, "bag-of-words")
     if kind == "texts":
         notify(
             "baseline: the most frequent label; pip install 'ostinato[baselines]' "

@@ -35,7 +35,7 @@ from ostinato.errors import InputError, option_name
 from ostinato.notices import notify
 from ostinato.tasks.classification.image_encoder import ImageEncoder
 from ostinato.tasks.classification.inputs import Inputs, require_array, require_text
-from ostinato.tasks.classification.options import ClassificationOptions
+from ostinato.tasks.classification.options import WORDS_AND_CHARACTERS, ClassificationOptions
 from ostinato.tasks.shared.affix_buckets import choose_affix_buckets
 from ostinato.tasks.shared.contextual_text import ContextualText, Words
 from ostinato.tasks.shared.embedding_options import read_vectors
@@ -52,6 +52,9 @@ from ostinato.tasks.unsuitable import Unsuitable
 MANY_TEXTS = 500  # with at least this many, words seen once become <unk>
 FEW_WORDS = 400_000  # texts of at most this many words train fast enough for several networks
 CACHED_WORDS = 200_000  # words whose character ids are kept in memory
+MOST_CHARACTERS = 3_000_000  # of all texts; more take too long for n-grams of characters
+LETTERS = 5  # the longest n-grams of characters within words
+SHORT = 3.0  # words of a text on average
 MOST_COEFFICIENTS = 1_000_000  # of a bag of words as baseline: n-grams x labels
 
 
@@ -255,10 +258,11 @@ class SeriesEncoder:
 
 @dataclass(frozen=True)
 class BagEncoder:
-    """Encodes texts as weighted counts of their n-grams."""
+    """Encodes texts as weighted counts of their n-grams, of `letters` too if there are any."""
 
     options: ClassificationOptions
     bag: BagOfWords
+    letters: BagOfWords | None = None
 
     @classmethod
     def fit(cls, options: ClassificationOptions, texts: Sequence[str], labels: int) -> Self:
@@ -267,27 +271,63 @@ class BagEncoder:
                 f"{option_name('model')} {options.model} needs scikit-learn; "
                 "pip install 'ostinato[baselines]'"
             )
+        minimum = options.minimum_count or (2 if len(texts) >= 100 else 1)
+        most = max(1000, min(50_000, MOST_COEFFICIENTS // labels))
+        weighting: str = options.weighting
+        if options.model == WORDS_AND_CHARACTERS and weighting == "tf-idf":
+            weighting = "log-tf-idf"
+        # of texts of one or two words, such as names, no n-gram of words recurs
+        reads_words = options.model != WORDS_AND_CHARACTERS or not has_short_texts(texts)
         bag = BagOfWords.fit(
-            (split_text(options, text) for text in texts),
+            (split_text(options, text) for text in texts if reads_words),
             order=options.ngrams or default_order(options),
-            weighting=options.weighting,
-            most=max(1000, min(50_000, MOST_COEFFICIENTS // labels)),
-            minimum=options.minimum_count or (2 if len(texts) >= 100 else 1),
+            weighting=weighting,
+            most=most,
+            minimum=minimum,
         )
-        return cls(options, bag)
+        if options.model != WORDS_AND_CHARACTERS or sum(map(len, texts)) > MOST_CHARACTERS:
+            return cls(options, bag)
+        letters = BagOfWords.fit(
+            (split_letters(options, text) for text in texts),
+            order=1,
+            weighting=weighting,
+            most=most,
+            minimum=minimum,
+        )
+        return cls(options, bag, letters)
 
     def to_dict(self) -> dict[str, Any]:
-        return {"bag": self.bag.to_dict()}
+        letters = {} if self.letters is None else {"letters_bag": self.letters.to_dict()}
+        return {"bag": self.bag.to_dict(), **letters}
 
-    def vector(self, text: str) -> Any:
+    def __len__(self) -> int:
+        return len(self.bag) + (0 if self.letters is None else len(self.letters))
+
+    def vector(self, text: str) -> tuple[np.ndarray, np.ndarray]:
         """The ids and the values of a text's n-grams."""
-        return self.bag.vector(split_text(self.options, text))
+        ids, values = self.bag.vector(split_text(self.options, text))
+        if self.letters is None:
+            return ids, values
+        more, further = self.letters.vector(split_letters(self.options, text))
+        more = np.where(more > 0, more + len(self.bag), 0)
+        return np.concatenate([ids, more]), np.concatenate([values, further])
 
     def encode(self, inputs: Inputs, draw: int | None = None) -> Example:
         """[N, 2]: the id and the value of each n-gram of the text."""
         vector = self.vector(require_text(inputs))
         pairs: Tensor = torch.from_numpy(np.stack(vector, 1).astype(np.float32))
         return Example(pairs)
+
+
+def has_short_texts(texts: Sequence[str]) -> bool:
+    """Whether the texts have fewer than SHORT words on average."""
+    return sum(text.count(" ") + 1 for text in texts) < SHORT * len(texts)
+
+
+def split_letters(options: ClassificationOptions, text: str) -> list[str]:
+    """The n-grams of characters within the words of a text."""
+    spelling = TextNormaliser(options.lowercase, True)
+    return bag_of_words.ngrams_of_words(spelling.normalise_spaces(text), LETTERS)
 
 
 def default_order(options: ClassificationOptions) -> int:
@@ -323,7 +363,12 @@ Encoder = TextEncoder | SeriesEncoder | ImageEncoder | BagEncoder | NoEncoder
 def restore_encoder(options: ClassificationOptions, state: dict[str, Any]) -> Encoder:
     """Restores an encoder from the state that contains its `to_dict()`."""
     if "bag" in state:
-        return BagEncoder(options, BagOfWords.from_dict(state["bag"]))
+        letters = state.get("letters_bag")
+        return BagEncoder(
+            options,
+            BagOfWords.from_dict(state["bag"]),
+            None if letters is None else BagOfWords.from_dict(letters),
+        )
     if "image" in state:
         return ImageEncoder.from_dict(options, state["image"])
     if "scaler" in state:

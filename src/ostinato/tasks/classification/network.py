@@ -48,7 +48,7 @@ def build_network(
         encoder = preprocessing.encoder
         if not isinstance(encoder, BagEncoder):
             raise TypeError(f"{options.model} needs bags of n-grams")
-        return LinearClassifier(len(encoder.bag), labels, many=options.several_labels)
+        return LinearClassifier(len(encoder), labels, many=options.several_labels)
     members = options.members or 1
     contextual = None  # of all members
     if isinstance(preprocessing.encoder, TextEncoder):

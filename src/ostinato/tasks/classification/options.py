@@ -16,7 +16,8 @@ from ostinato.tasks.shared.joint_labels import JointOptions
 from ostinato.tasks.shared.model_choice import ModelChoice
 from ostinato.tasks.shared.recurrent_options import BidirectionalOptions
 
-BAGS = ("bag-of-words", "character-ngrams")  # of texts
+WORDS_AND_CHARACTERS = "word-and-character-ngrams"
+BAGS = ("bag-of-words", "character-ngrams", WORDS_AND_CHARACTERS)  # of texts
 OF_SERIES = ("nearest-neighbour", "random-convolutions")
 CLOSED_FORM = (*BAGS, *OF_SERIES, "most-frequent")
 NEURAL = ("convolution", "feedforward")
@@ -93,8 +94,9 @@ class ClassificationOptions(
     # the model
     model: Annotated[str, OneOf("recurrent", *CELLS, *NEURAL, *CLOSED_FORM)] = option(
         "recurrent",
-        "a recurrent network (of --cell), or a baseline: bag-of-words and character-ngrams of "
-        "texts, nearest-neighbour and random-convolutions of series, most-frequent label",
+        "a recurrent network (of --cell), or a baseline: bag-of-words, character-ngrams and "
+        "word-and-character-ngrams of texts, nearest-neighbour and random-convolutions of series, "
+        "most-frequent label",
     )
     hidden_size: int = redefine(BidirectionalOptions, "hidden_size", 200)
     embedding_size: int = option(

@@ -142,7 +142,7 @@ class ClassificationPreprocessing(Preprocessing):
         return bag_of_words.fit_logistic_regression(
             [encoder.vector(require_text(text)) for text in inputs],
             truth if options.several_labels else truth.argmax(1),
-            len(encoder.bag),
+            len(encoder),
             len(labels),
             strength=options.strength,
             weights=dict(enumerate(self.class_weights)) if balanced else None,
