@@ -11,7 +11,15 @@ import pytest
 import ostinato
 
 ROOT = Path(ostinato.__file__).parent
-EVERYWHERE = {"errors", "notices", "options", "padding", "submodules", "__init__"}
+EVERYWHERE = {
+    "errors",
+    "memory_shortage",
+    "notices",
+    "options",
+    "padding",
+    "submodules",
+    "__init__",
+}
 ALLOWED = {
     "cli": {
         "commands",

@@ -147,13 +147,15 @@ def print_pieces(pieces: Iterable[str]) -> None:
 
 def check_output(output: str) -> None:
     """InputError, before the work begins, if the output file cannot be created."""
+    check_folder(output)
     if Path(output).is_dir():
         raise InputError(f"{output}: a folder; name a file")
-    check_folder(output)
 
 
 def check_folder(output: str) -> None:
-    """InputError if the folder in which the output is to be does not exist."""
+    """InputError if there is no name, or the folder in which the output is to be does not exist."""
+    if not output:
+        raise InputError("--output is empty; name the file to write")
     parent = Path(output).parent
     if not parent.is_dir():
         raise InputError(f"{output}: there is no folder {parent}; create it first")

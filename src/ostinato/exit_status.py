@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from types import FrameType
 
 from ostinato.errors import InputError, Interrupted, RunFailed, name_options_as_flags
+from ostinato.memory_shortage import describe_shortage
 from ostinato.terminal import discard, flush_or_discard, print_message
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -58,6 +59,11 @@ def call(action: Callable[[], object]) -> int:
         return 130
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else 1
+    except (MemoryError, RuntimeError) as error:
+        if (shortage := describe_shortage(error)) is None:
+            raise
+        print_message(f"{shortage}; give smaller sizes, shorter inputs or fewer at a time")
+        return 2
 
 
 @contextmanager

@@ -90,6 +90,7 @@ def evaluate(
     ):
         chosen = given["test"] or tested_files(trained, FILES_NEEDED)
         records = task.reader.read(chosen)
+        task.reader.check_scorable(records, chosen)
         names = [display_path(file) for file in chosen]
         report_cuts(task, records)
         result, counts = measure_run(trained, records, seed=seed, free_running=free_running)

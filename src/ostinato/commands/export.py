@@ -50,6 +50,7 @@ def export(
 
     if not 0 <= tolerance <= 1:
         raise InputError(f"{option_name('tolerance')} must be between 0 and 1; got {tolerance}")
+    check_name(output, format)
     model = as_model(run) if isinstance(run, Trained) else load(run)
     with hold_notices():  # a refusal is one line
         model = model.without_baseline("export")
@@ -73,6 +74,14 @@ def export(
     result["files"] = [str(path) for path in files]
     result["bytes"] = sum(map(len, files.values()))
     return result
+
+
+def check_name(output: str, format: str) -> None:
+    """InputError for an output that is no file's name, or not one of a folder."""
+    if not output:
+        raise InputError(f"{option_name('output')} is empty; name the file or folder to write")
+    if format != "folder" and (not Path(output).name or Path(output).is_dir()):
+        raise InputError(f"{output}: a folder; name a file")
 
 
 def sequence_files(model: Any, output: Path, small: bool) -> dict[Path, bytes]:

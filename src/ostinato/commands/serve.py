@@ -14,7 +14,7 @@ from typing import Any
 
 from ostinato.commands.run.device import choose_device
 from ostinato.data.files.atomic import write_atomically
-from ostinato.errors import ChoiceError, InputError
+from ostinato.errors import ChoiceError, InputError, option_name
 from ostinato.notices import silence_notices
 from ostinato.tasks.predictor import Predictor
 from ostinato.tasks.request import Request
@@ -64,6 +64,8 @@ def serve(
         device: cpu, cuda, or auto
     """
     check_options(port, max_sessions, idle_seconds)
+    if token == "":  # such as "$TOKEN" of a variable that is not set
+        raise InputError(f"{option_name('token')} is empty; leave it out to serve without one")
     try:
         import uvicorn
 

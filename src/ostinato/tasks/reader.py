@@ -59,6 +59,9 @@ class Reader(ABC):
     def check_compatible(self, records: Sequence[Record]) -> None:  # noqa: B027 (optional)
         """Raises InputError for dev or test records of another kind than the training data."""
 
+    def check_scorable(self, records: Sequence[Record], files: Sequence[str]) -> None:  # noqa: B027
+        """Raises InputError, which names the files, where no dev or test record can be scored."""
+
     def hold_out(self, records: Any, *, number: int, seed: int) -> tuple[Any, Any]:
         """Holds out about `number` records: (training records, dev records).
 

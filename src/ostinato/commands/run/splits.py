@@ -51,6 +51,9 @@ def read_splits(config: RunConfig, task: Task) -> Splits:
         task.reader.read(dev) if dev else [],
         task.reader.read(test) if test else [],
     )
+    for files, records in [(dev, splits.dev), (test, splits.test)]:
+        if files:
+            task.reader.check_scorable(records, files)
     held_out = ""
     if not dev:
         seed = config.seed if config.held_out_seed is None else config.held_out_seed

@@ -12,7 +12,8 @@ from ostinato.commands.run.run_state import RunState
 from ostinato.commands.run.subject import observe_gates
 from ostinato.commands.run.time_budget import TimeBudget, time_the_test
 from ostinato.data.files.atomic import NotWritten
-from ostinato.errors import InputError, Interrupted
+from ostinato.errors import InputError, Interrupted, option_name
+from ostinato.memory_shortage import describe_shortage
 from ostinato.metrics import METRICS
 from ostinato.tasks import run_folder
 from ostinato.training import checkpoint, checkpoint_averaging, lazy_adam
@@ -58,8 +59,20 @@ class TrainingRun(RunState):
             ):
                 run_folder.save_network(self.folder, self.network)
             raise TrainingDiverged(f"{error}; the last good model is in {self.folder}") from None
+        except (MemoryError, RuntimeError) as error:
+            if (shortage := describe_shortage(error)) is None:
+                raise
+            raise InputError(f"{shortage} in training; {self._spare_memory()}") from error
         finally:
             lazy_adam.close(self.optimizer)
+
+    def _spare_memory(self) -> str:
+        """What to do where the memory did not suffice."""
+        limit = "batch_tokens" if self.options.batch_size is None else "batch_size"
+        size = getattr(self.options, limit)
+        smaller = f"give a smaller {option_name(limit)} than {size:,}, or smaller sizes"
+        saved = checkpoint.exists(self.training_folder)
+        return f"{smaller}{f'; the last checkpoint stays in {self.folder}' * saved}"
 
     def _steps(self, exchange: Exchange) -> Iterator[Progress]:
         if self.optimizer is None:

@@ -108,6 +108,13 @@ class ForecastingReader(Reader):
             cuts = [skip_short(each, longest) for each in cuts]
         return Windows(series, cuts, horizon)
 
+    def check_scorable(self, records: Sequence[Window], files: Sequence[str]) -> None:
+        if not any(np.isfinite(each.future).any() for each in records):
+            raise InputError(
+                f"{' '.join(map(display_path, files))}: no series has a value in the steps that "
+                "are forecast, its last ones; remove the empty rows at its end"
+            )
+
     def read_training(self, series: list[TimeSeries], name: str) -> Sequence[Window]:
         """Whole series for training; those with fewer than two values are left out, with a
         notice.

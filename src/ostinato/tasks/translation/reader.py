@@ -35,6 +35,13 @@ class TranslationReader(Reader):
             notices=NoticeList(),
         )
 
+    def check_scorable(self, records: Sequence[Pair], files: Sequence[str]) -> None:
+        if not any(each.source.strip() and each.target.strip() for each in records):
+            raise InputError(
+                f"{' '.join(map(display_path, files))}: no examples ({len(records):,} "
+                f"{pluralise('line', len(records))}, each with a blank side)"
+            )
+
     def index(self, files: Sequence[str], cache: str) -> StoredRecords[Pair]:
         """The training pairs of files, kept in a cache folder."""
         names = ("source_column", "target_column", "long_lines")
