@@ -20,6 +20,7 @@ from ostinato.terminal import escape_controls, format_message
         ("a\tb\nc", "a\tb\nc"),
         ("a\rb\x9b2J\x7f", "a\\rb\\x9b2J\\x7f"),
         ("\u202egnp.exe\u2066", "\\u202egnp.exe\\u2066"),
+        ("two\u2028lines\u2029", "two\\u2028lines\\u2029"),
         ("bytes \udcff", "bytes \\udcff"),  # of a file name that is not UTF-8
     ],
 )

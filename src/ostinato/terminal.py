@@ -11,10 +11,11 @@ import sys
 
 from ostinato.errors import InputError, shorten
 
-# C0 without tab and line feed, DEL and C1; embeddings, overrides and isolates of text direction;
+# C0 without tab and line feed, DEL and C1; separators of lines and paragraphs, which end a line in
+# some terminals and in Python's splitlines; embeddings, overrides and isolates of text direction;
 # lone surrogates, which stand for bytes of a file name that are not UTF-8 and cannot be encoded
 CONTROLS = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]",
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]",
 )
 
 

@@ -31,6 +31,7 @@ from ostinato.commands.run.train_here import Manner, train_here
 from ostinato.errors import InputError, Interrupted, RunFailed, option_name
 from ostinato.tasks import run_folder
 from ostinato.tasks.run_folder import Trained
+from ostinato.terminal import escape_controls
 from ostinato.training.group import STORE
 from ostinato.training.interrupt import SIGNALS
 
@@ -252,4 +253,5 @@ def show_trace(job: Path, rank: int) -> None:
     """Prints the traceback of a process other than process 0, whose own is on stderr already."""
     path = job / f"stderr-{rank}.txt"
     if rank and path.is_file():
-        sys.stderr.write(path.read_text(encoding="utf-8", errors="replace")[-5000:])
+        trace = path.read_text(encoding="utf-8", errors="replace")[-5000:]
+        sys.stderr.write(escape_controls(trace))

@@ -41,6 +41,7 @@ from ostinato.tasks.transcription.transcript import (
     write_subtitles,
     write_table,
 )
+from ostinato.terminal import escape_controls
 
 FRAMES_IN_MEMORY = 100_000  # of recordings that are transcribed as one batch
 
@@ -296,5 +297,5 @@ class TranscriptionPredictor(Predictor):
 
 def show_partial(text: str) -> None:
     """Shows the end of the text so far on the last line of the terminal."""
-    sys.stderr.write("\r\033[K" + text[-78:])
+    sys.stderr.write("\r\033[K" + escape_controls(text[-78:]))
     sys.stderr.flush()
