@@ -287,6 +287,15 @@ def test_a_byte_order_mark_before_json(tmp_path):
     assert [tune.steps for tune in Reading().read([path])] == [2]
 
 
+def test_utf16(tmp_path):
+    path = tmp_path / "a.abc"
+    path.write_bytes("X:1\nK:C\nCDE|\n".encode("utf-16"))
+    assert [len(tune.notes) for tune in Reading().read([path])] == [3]
+    path.write_bytes(b"\xff\xfeX:1\x00\xd8")
+    with pytest.raises(InputError, match="begins as UTF-16 text does, but is none; save it as"):
+        list(Reading().read([path]))
+
+
 def test_a_file_too_large_to_read_whole(tmp_path, monkeypatch):
     monkeypatch.setattr("ostinato.data.files.streams.LARGEST_WHOLE", 1000)
     path = tmp_path / "a.json.gz"

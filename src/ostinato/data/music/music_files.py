@@ -212,11 +212,21 @@ class Reading:
 
 
 def read_content(file: FilePath, part: str) -> tuple[bytes, str]:
-    """The bytes of a file, and the part; "data.json:valid" is data.json unless it exists."""
+    """The bytes of a file, text as UTF-8 without a mark, and the part; "data.json:valid" is
+    data.json unless it exists.
+    """
     path, _, named = str(file).rpartition(":")
     if path and not Path(file).exists() and Path(path).is_file():
         file, part = path, named
-    return read_bytes(file, text=False), part
+    content = read_bytes(file, text=False)
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        try:
+            content = content.decode("utf-16").encode()
+        except UnicodeDecodeError:
+            raise InputError(
+                f"{display_path(file)}: begins as UTF-16 text does, but is none; save it as UTF-8"
+            ) from None
+    return content, part
 
 
 def decode(content: bytes) -> str:
