@@ -128,6 +128,16 @@ def move_decided_options(
     return values, state
 
 
+def outline_of(task: Task, folder: Path) -> nn.Module:
+    """The network without memory for its weights; InputError where its sizes are absurd."""
+    try:
+        return task.outline()
+    except InputError as error:
+        raise InputError(
+            f"{folder / 'model.json'}: damaged ({error}); copy the run again or train anew"
+        ) from None
+
+
 def load_weights_of(task: Task, folder: Path, device: str) -> nn.Module:
     """Builds the network of a task with the weights of its folder."""
     path = folder / "model.safetensors"
@@ -135,7 +145,7 @@ def load_weights_of(task: Task, folder: Path, device: str) -> nn.Module:
     if (
         not task.options.closed_form
     ):  # before memory is allocated for sizes that contradict the file
-        check_shapes(unique_state(task.outline()), weights, str(path))
+        check_shapes(unique_state(outline_of(task, folder)), weights, str(path))
     network = task.build_unchecked()
     load_unique_state(network, weights, str(path))
     return network.to(device).eval()

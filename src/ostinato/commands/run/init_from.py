@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from ostinato import options as option_fields
-from ostinato.data.files.weights_file import load_weights, unique_state
+from ostinato.data.files.weights_file import check_finite, load_weights, unique_state
 from ostinato.errors import InputError, option_name
 from ostinato.option_groups import group_of
 from ostinato.tasks import run_folder
@@ -120,7 +120,9 @@ def init_from_run(network: nn.Module, task: Task, run: str) -> Reuse:
     """
     description = describe_source(run, task.name)
     source = run_folder.task_from(description, run)
-    weights = load_weights(Path(run) / "model.safetensors")
+    path = Path(run) / "model.safetensors"
+    weights = load_weights(path)
+    check_finite(network, weights, str(path))
     before, now = vocabularies(source), vocabularies(task)
     found = Reuse(str(run))
     learned = {name for name, _ in network.named_parameters()}

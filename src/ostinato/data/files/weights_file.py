@@ -72,8 +72,11 @@ def unique_state(network: nn.Module) -> dict[str, Tensor]:
 
 
 def load_unique_state(network: nn.Module, tensors: dict[str, Tensor], where: str) -> None:
-    """Loads what unique_state() gave into the network; InputError as of check_shapes."""
+    """Loads what unique_state() gave into the network; InputError as of check_shapes and
+    check_finite.
+    """
     check_shapes(unique_state(network), tensors, where)
+    check_finite(network, tensors, where)
     network.load_state_dict(tensors, strict=False)
 
 
@@ -98,4 +101,21 @@ def check_shapes(wanted: dict[str, Tensor], tensors: dict[str, Tensor], where: s
             raise InputError(
                 f"{where}: tensor '{name}' is {tuple(tensors[name].shape)}, "
                 f"this model needs {tuple(wanted[name].shape)}"
+            )
+
+
+def check_finite(network: nn.Module, tensors: dict[str, Tensor], where: str) -> None:
+    """Raises InputError, which names the first tensor of a file that has a NaN or, among what is
+    trained, an infinity: every answer would be wrong, and most of them without a sign of it.
+
+    A threshold that nothing exceeds, which is not trained, may be infinite.
+    """
+    trained = {name for name, _ in network.named_parameters()}
+    for name, tensor in tensors.items():
+        if not tensor.is_floating_point() or torch.isfinite(tensor).all():
+            continue
+        if name in trained or torch.isnan(tensor).any():
+            raise InputError(
+                f"{where}: tensor '{name}' has values that are not finite numbers: the training "
+                "diverged, or the file is damaged; copy the run again or train anew"
             )
