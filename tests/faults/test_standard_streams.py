@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
+from corner_cases import make_folder
 
 COMMAND = f"{sys.executable} -m ostinato"
 needs_full = pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
@@ -64,6 +65,51 @@ def test_an_output_file_that_cannot_be_written(place, ostinato):
     outcome = ostinato("predict", "run", "train.src", "--output", "/dev/full")
     assert outcome.status == 2
     assert outcome.err == "/dev/full: cannot be written: No space left on device\n"
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+@pytest.mark.parametrize(
+    ("task", "arguments", "message"),
+    [
+        ("melody", "generate run --length 8 --output pipe", "would be written beside it"),
+        ("translation", "export run --format onnx --output pipe", "would be written beside it"),
+        ("translation", "export run --format onnx --output .", ".: a folder; name a file"),
+        ("language", "export run --format html --output run", "run: a folder; name a file"),
+    ],
+)
+def test_nothing_is_written_beside_a_device(
+    task, arguments, message, tmp_path, monkeypatch, ostinato
+):
+    folder = make_folder(task, tmp_path / "files")
+    monkeypatch.chdir(folder)
+    os.mkfifo("pipe")
+    before = sorted(os.listdir())
+    outcome = ostinato(*arguments.split())
+    assert outcome.status == 2 and message in outcome.err and outcome.err.count("\n") == 1
+    assert sorted(os.listdir()) == before
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "predict run train.src",
+        "evaluate run train.src train.tgt",
+        "score run train.src train.tgt",
+        "inspect parameters run",
+        "export run --format onnx",
+        "verify run",
+        "train translation --train train.src train.tgt",
+    ],
+)
+def test_an_empty_output(arguments, place, ostinato):
+    outcome = ostinato(*arguments.split(), "--output", "")
+    assert (outcome.status, outcome.err) == (2, "--output is empty; name the file to write\n")
+
+
+def test_an_empty_token(place, ostinato):
+    outcome = ostinato("serve", "run", "--token", "")
+    assert outcome.status == 2
+    assert outcome.err == "--token is empty; leave it out to serve without one\n"
 
 
 def test_sigterm_leaves_no_temporary_file(place):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from torch import nn
@@ -23,7 +24,7 @@ from ostinato.errors import InputError, option_name
 from ostinato.metrics import METRICS
 from ostinato.metrics.corpus import add_up, corpus_score
 from ostinato.metrics.interval import interval
-from ostinato.metrics.metric import DetailedMetric, RemarkingMetric
+from ostinato.metrics.metric import DetailedMetric, NotFinite, RemarkingMetric
 from ostinato.metrics.significance import paired
 from ostinato.notices import collect_notices, notify
 from ostinato.options import to_dict
@@ -222,6 +223,19 @@ def measure_pieces(
 Measured = tuple[dict[str, Any], dict[str, list[Counts]], Sequence[Prediction]]
 
 
+@contextmanager
+def require_finite_answers() -> Iterator[None]:
+    """Turns a metric's refusal of NaN into an InputError that says where NaN comes from."""
+    try:
+        yield
+    except NotFinite:
+        raise InputError(
+            "the model's answers are not finite numbers: its weights are too large, as after a "
+            "training that diverged, or its inputs are"
+        ) from None
+
+
+@require_finite_answers()
 def measure(
     task: Task, network: nn.Module, records: Sequence[Record], *, seed: int = 1
 ) -> Measured:

@@ -88,6 +88,8 @@ def sequence_files(model: Any, output: Path, small: bool) -> dict[Path, bytes]:
     """The files of an encoder-decoder: x.encoder.onnx and x.decoder.onnx for x.onnx."""
     from ostinato.exporting.sequence_graphs import write_encoder_decoder
 
+    if output.exists() and not output.is_file():  # such as /dev/null
+        raise InputError(f"{output}: not a file, and two would be written beside it; name a file")
     stem = output.name.removesuffix(".onnx")
     found = write_encoder_decoder(model, small=small)
     return {output.with_name(f"{stem}.{part}.onnx"): data for part, data in found.items()}

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from ostinato.cells.state import State, map_state
+from ostinato.errors import InputError
 
 
 def device_of(state: State) -> torch.device:
@@ -81,10 +82,14 @@ def log_probabilities(logits: Tensor) -> Tensor:
     return logits.log_softmax(-1, dtype=torch.promote_types(logits.dtype, torch.float32))
 
 
+class BrokenLogits(InputError):
+    """Logits from which nothing can be decoded."""
+
+
 def refuse_broken(broken: bool | Tensor, step: int) -> None:
-    """Raises ValueError if logits are NaN, +inf or all -inf: NaN would spread to every score."""
+    """Raises BrokenLogits if logits are NaN, +inf or all -inf: NaN would spread to every score."""
     if bool(broken):
-        raise ValueError(
+        raise BrokenLogits(
             f"at step {step} the model gave logits that are NaN, +inf or nothing but -inf: "
             "its weights are probably damaged (a training that diverged?)"
         )

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from ostinato.metrics.metric import NotFinite
+
 higher_is_better = False
 bounds = (0.0, math.inf)
 
@@ -15,9 +17,12 @@ def count(prediction: float, reference: int) -> tuple[float, int]:
     count(-6.9, 5) -> (9.95, 5)
 
     Raises:
+        NotFinite: `prediction` is NaN.
         ValueError: `prediction` is not a log-probability, or `reference` is negative.
     """
-    if math.isnan(prediction) or prediction > 1e-3:
+    if math.isnan(prediction):
+        raise NotFinite(f"a log-probability is 0 or less; got {prediction}")
+    if prediction > 1e-3:
         raise ValueError(f"a log-probability is 0 or less; got {prediction}")
     if reference < 0:
         raise ValueError(f"a number of characters is 0 or more; got {reference}")

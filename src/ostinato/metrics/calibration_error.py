@@ -7,8 +7,11 @@ confidence is compared with the accuracy. Of a well calibrated model's answers w
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
+
+from ostinato.metrics.metric import NotFinite
 
 higher_is_better = False
 bounds = (0.0, 1.0)
@@ -22,6 +25,8 @@ def count(prediction: float, reference: bool) -> tuple[float, ...]:
         prediction: The answer's probability.
         reference: Whether it is right.
     """
+    if math.isnan(prediction):
+        raise NotFinite(f"a confidence is between 0 and 1; got {prediction}")
     if not 0 <= prediction <= 1 + 1e-6:
         raise ValueError(f"a confidence is between 0 and 1; got {prediction}")
     counts = [0.0] * (3 * BINS)

@@ -6,6 +6,10 @@ from collections.abc import Sequence
 from typing import Any, Protocol, runtime_checkable
 
 
+class NotFinite(ValueError):
+    """A prediction that is NaN, as of a network whose weights or inputs are too large."""
+
+
 class Metric(Protocol):
     """A module of this package with two functions and two constants.
 

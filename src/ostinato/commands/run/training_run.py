@@ -12,9 +12,11 @@ from ostinato.commands.run.run_state import RunState
 from ostinato.commands.run.subject import observe_gates
 from ostinato.commands.run.time_budget import TimeBudget, time_the_test
 from ostinato.data.files.atomic import NotWritten
+from ostinato.decoding.inputs import BrokenLogits
 from ostinato.errors import InputError, Interrupted, option_name
 from ostinato.memory_shortage import describe_shortage
 from ostinato.metrics import METRICS
+from ostinato.metrics.metric import NotFinite
 from ostinato.tasks import run_folder
 from ostinato.training import checkpoint, checkpoint_averaging, lazy_adam
 from ostinato.training.averaged_sgd import AveragedSGD, averaged_weights, has_stalled
@@ -165,7 +167,7 @@ class TrainingRun(RunState):
         self.network.eval()
         score, gates = 0.0, None
         if self.group.is_main:
-            score = self.task.predictor.dev_score(self.network, self.scored_dev, name)
+            score = self._score_dev_set(progress, name)
             gates = observe_gates(self.task, self.network, self.splits.dev)
         score = float(self.group.share(score))
         self.network.train()
@@ -176,6 +178,19 @@ class TrainingRun(RunState):
                 self.curves.record_gates(progress.step, progress.epoch, gates)
             self.save_scored_weights(progress, name, score, value)
             bar.show_score(progress, score, abs(max(self.schedule.scores)))
+
+    def _score_dev_set(self, progress: Progress, name: str) -> float:
+        """The dev score; InputError where the network's answers are NaN."""
+        try:
+            return self.task.predictor.dev_score(self.network, self.scored_dev, name)
+        except (BrokenLogits, NotFinite):
+            saved = bool(checkpoint_averaging.list_candidates(self.training_folder))
+            earlier = f"; earlier weights are in {self.folder}" * saved
+            raise InputError(
+                f"training diverged by step {progress.step}: the network's answers on the dev set "
+                f"are not finite numbers; try a lower {option_name('learning_rate')} (now "
+                f"{progress.learning_rate:g}){earlier}"
+            ) from None
 
     def _stop(self, exchange: Exchange, progress: Progress) -> None:
         """Ends the run after a signal; the message says whether its last step is saved."""

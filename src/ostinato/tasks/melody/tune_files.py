@@ -49,13 +49,18 @@ def save_tunes(
         The files written.
 
     Raises:
-        InputError: There is no such format.
+        InputError: There is no such format, or a file or device has the name without a suffix.
     """
     suffix = {".midi": ".mid", "": ""}.get(path.suffix.lower(), path.suffix.lower())
     if suffix and suffix not in FORMATS:
         raise InputError(
             f"{path}: {path.suffix} is not a music format that can be written"
             f"{nearest(suffix, FORMATS)}; without a suffix, all formats are written"
+        )
+    if not suffix and path.exists() and not path.is_dir():
+        raise InputError(  # such as /dev/null, beside which files would be written
+            f"{path}: exists, and every format would be written beside it; give a name with a "
+            "suffix, such as .mid"
         )
     contents: dict[Path, Content] = {}
     for form in (suffix,) if suffix else FORMATS:
