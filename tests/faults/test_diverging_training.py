@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 from corner_cases import SMALL, input_of, make_folder, small_name
-from toy_language import TINY
 
 from ostinato.data.files.weights_file import load_weights
 from ostinato.decoding.inputs import BrokenLogits
 from ostinato.metrics.metric import NotFinite
 from ostinato.tasks import TASKS
+from toy_language import TINY
 
 WILD = ["--learning-rate", "1e9", "--epochs", "3"]
 DIVERGED = "training diverged "

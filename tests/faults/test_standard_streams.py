@@ -83,10 +83,10 @@ def test_nothing_is_written_beside_a_device(
     folder = make_folder(task, tmp_path / "files")
     monkeypatch.chdir(folder)
     os.mkfifo("pipe")
-    before = sorted(os.listdir())
+    before = sorted(Path().iterdir())
     outcome = ostinato(*arguments.split())
     assert outcome.status == 2 and message in outcome.err and outcome.err.count("\n") == 1
-    assert sorted(os.listdir()) == before
+    assert sorted(Path().iterdir()) == before
 
 
 @pytest.mark.parametrize(
