@@ -7,6 +7,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, ClassVar, Self
 
+import numpy as np
+
 from ostinato.data.batching.batch import Example
 from ostinato.tasks.reader import Record
 
@@ -68,6 +70,13 @@ class Preprocessing(ABC):
             "fitted": self.to_dict(),
             "options": {name: getattr(self.options, name) for name in names},
         }
+
+    def measure_examples(self, records: Any) -> tuple[np.ndarray, np.ndarray] | None:
+        """The lengths of inputs and targets of each example of records on disk [N], where they
+        are known without encoding: the examples are then encoded whenever a batch needs them.
+        None: they are encoded once, and stored.
+        """
+        return None
 
     @property
     def varies(self) -> bool:

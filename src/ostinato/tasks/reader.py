@@ -12,7 +12,7 @@ import numpy as np
 
 from ostinato.data.batching.held_out import hold_out, hold_out_rows, overlap
 from ostinato.data.files.npz import check_unpacked
-from ostinato.data.stored.stored_records import StoredRecords
+from ostinato.data.stored.stored_records import RecordsOnDisk
 from ostinato.errors import InputError
 
 Record = Any  # the content of a line or a file, such as a Pair of sentences
@@ -67,7 +67,7 @@ class Reader(ABC):
 
         The same ones are held out of stored records, of which the training records stay stored.
         """
-        if isinstance(records, StoredRecords):
+        if isinstance(records, RecordsOnDisk):
             keys = np.fromiter((hash(self.key(each)) for each in records), np.int64, len(records))
             held = hold_out_rows(keys, number=number, seed=seed)
             dev = list(records.take(np.flatnonzero(held)))

@@ -20,7 +20,8 @@ from ostinato.commands.run.splits import Splits, choose_dev_metric, read_splits
 from ostinato.data.batching.batch import Example
 from ostinato.data.batching.buckets import BucketedBatches, example_seed, measure_lengths
 from ostinato.data.stored.indexed_records import index_examples
-from ostinato.data.stored.stored_records import StoredRecords
+from ostinato.data.stored.stored_examples import EncodedOnRequest
+from ostinato.data.stored.stored_records import RecordsOnDisk, StoredRecords
 from ostinato.errors import InputError, option_name
 from ostinato.notices import notify
 from ostinato.tasks import run_folder
@@ -165,7 +166,11 @@ def make_batches(task: Task, splits: Splits, options: Options, seed: int) -> Epo
     if own is not None:
         return own
     examples: Sequence[Example]
-    if isinstance(records, StoredRecords):
+    on_disk = isinstance(records, RecordsOnDisk)
+    lengths = preprocessing.measure_examples(records) if on_disk else None
+    if lengths is not None:
+        examples = EncodedOnRequest(records, preprocessing.encode, *lengths)
+    elif isinstance(records, StoredRecords):
         examples = index_examples(records, preprocessing.encode, preprocessing.made_by(), track)
     else:
         examples = [preprocessing.encode(record) for record in track(records, "encoding")]
@@ -175,8 +180,8 @@ def make_batches(task: Task, splits: Splits, options: Options, seed: int) -> Epo
 
     tokens = options.batch_tokens
     if options.least_batches:
-        lengths = np.maximum(*measure_lengths(examples))
-        tokens = options.limit_batch_tokens(int(lengths.sum(dtype=np.int64)), int(lengths.max()))
+        longer = np.maximum(*measure_lengths(examples))
+        tokens = options.limit_batch_tokens(int(longer.sum(dtype=np.int64)), int(longer.max()))
     return BucketedBatches(
         examples,
         batch_size=options.batch_size,

@@ -18,7 +18,7 @@ from torch import nn
 
 from ostinato.commands.run.splits import Splits
 from ostinato.data.files.wording import pluralise
-from ostinato.data.stored.stored_records import StoredRecords
+from ostinato.data.stored.stored_records import RecordsOnDisk
 from ostinato.notices import notify, silence_notices
 from ostinato.tasks.baseline import Baseline
 from ostinato.tasks.task import Task
@@ -202,8 +202,8 @@ def take_part(records: Any, number: int | None) -> Any:
     """Selects `number` evenly spaced records; of a text, which is read in order, the beginning."""
     if number is None or number >= len(records):
         return records
-    if isinstance(records, StoredRecords):
-        return list(records.spread(number))
+    if isinstance(records, RecordsOnDisk):
+        return records.spread(number)
     if isinstance(records, list):
         return [records[place * len(records) // number] for place in range(number)]
     return records[:number]
@@ -212,13 +212,10 @@ def take_part(records: Any, number: int | None) -> Any:
 def fit_baseline(task: Task, records: Any, limit: float | None) -> Baseline:
     """Fits the baseline to all training records, or with a time limit to as many as time allows; of
     stored records to as many as it can hold in memory."""
-    if isinstance(records, StoredRecords):
-        if len(records) > MOST_FITTED:
-            notify(
-                f"the baseline is fitted to {MOST_FITTED:,} of {len(records):,} training examples, "
-                "which it holds in memory"
-            )
-        records = take_part(records, min(MOST_FITTED, len(records)))
+    if isinstance(records, RecordsOnDisk):
+        records, part = records.sample(MOST_FITTED)
+        if part is not None:
+            notify(f"the baseline is fitted to {part}, which it holds in memory")
     if limit is None or len(records) <= ENOUGH_TO_TIME:
         return task.fit_baseline(records)
     most = FITTING_SHARE * limit

@@ -87,14 +87,26 @@ def read_recordings(
         audio_column, text_column: Names of the columns, where they are others.
         folder: What audio paths are relative to; the table's folder where None.
     """
+    return list(
+        stream_recordings(files, audio_column=audio_column, text_column=text_column, folder=folder)
+    )
+
+
+def stream_recordings(
+    files: Sequence[FilePath],
+    *,
+    audio_column: str | None = None,
+    text_column: str | None = None,
+    folder: str | None = None,
+) -> Iterator[Recording]:
+    """As `read_recordings`, one after another; of feature files one is in memory at a time."""
     names = {"audio": audio_column, "text": text_column}
-    records: list[Recording] = []
     for file in files:
-        found = list(read_one(file, names, folder))
-        if not found:
+        record = None
+        for record in read_one(file, names, folder):
+            yield record
+        if record is None:
             raise InputError(f"{display_path(file)}: no examples (0 recordings)")
-        records += found
-    return records
 
 
 def read_one(

@@ -8,8 +8,9 @@ for batch in windows.epoch(0): ...      # 8 rows of 500 steps; all but a group's
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from itertools import islice
-from typing import NamedTuple
+from dataclasses import replace
+from functools import partial
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from torch import Tensor
@@ -28,17 +29,34 @@ class Window(NamedTuple):
     end: int
 
 
+@runtime_checkable
+class LongExamples(Protocol):
+    """Long examples on disk, of which a few steps are read at a time.
+
+    Attributes:
+        lengths: of each example.
+    """
+
+    lengths: Sequence[int]
+
+    def read(self, window: Window, draw: int, start: int, end: int) -> Example:
+        """The steps from `start` to `end` - 1 of a window, or of its variation with the seed
+        `draw`; those after its end are left out."""
+
+
 class BpttWindows:
     """Batches that continue: the first `steps` steps of a group of windows, then the next ones.
 
     Groups are drawn anew for each epoch, from its number alone.
 
     Args:
-        examples: with inputs and targets [T] each, of any lengths.
+        examples: with inputs and targets [T] each, of any lengths; of those on disk no more is
+            read than a batch has.
         steps: of a batch, after which the gradient is truncated.
         batch_size: windows side by side.
         seed: of the random numbers.
-        vary: (an example, a seed) -> a random variation of it for training, by epoch and window.
+        vary: (an example, a seed) -> a random variation of it for training, by epoch and window;
+            those on disk vary by themselves.
 
     Raises:
         ValueError: steps or batch_size below 1.
@@ -46,7 +64,7 @@ class BpttWindows:
 
     def __init__(
         self,
-        examples: Sequence[Example],
+        examples: Sequence[Example] | LongExamples,
         *,
         steps: int,
         batch_size: int,
@@ -58,7 +76,11 @@ class BpttWindows:
                 raise ValueError(f"{name} must be at least 1; got {value}")
         self.examples, self.steps, self.batch_size = examples, steps, batch_size
         self.seed, self.vary = seed, vary
-        lengths = [len(example.inputs) for example in examples]
+        lengths = (
+            examples.lengths
+            if isinstance(examples, LongExamples)
+            else [len(example.inputs) for example in examples]
+        )
         longest = max(steps * LEAST_CHUNKS, -(-sum(lengths) // batch_size))
         self.windows = [
             window
@@ -86,26 +108,32 @@ class BpttWindows:
             if start >= chunks:
                 start -= chunks
                 continue
-            whole = collate([self.example(place, number) for place in group])
-            yield from islice(self.chunks(whole), start, None)
+            yield from self.chunks(group, number, range(start * self.steps, longest, self.steps))
             start = 0
+
+    def chunks(self, group: list[int], epoch: int, starts: range) -> Iterator[Batch]:
+        """The windows of a group in batches of `steps` steps, which begin at `starts`."""
+        if isinstance(self.examples, LongExamples):
+            read = [self.reader(self.examples, place, epoch) for place in group]
+        else:
+            read = [partial(cut_example, self.example(place, epoch)) for place in group]
+        for start in starts:
+            batch = collate([part(start, start + self.steps) for part in read])
+            yield replace(batch, target_lengths=batch.lengths, continues=start > 0)
+
+    def reader(
+        self, examples: LongExamples, place: int, epoch: int
+    ) -> Callable[[int, int], Example]:
+        """What reads steps of a window from the disk."""
+        draw = example_seed(self.seed, epoch, place)
+        return partial(examples.read, self.windows[place], draw)
 
     def example(self, place: int, epoch: int) -> Example:
         """A window as an example of its own."""
+        assert not isinstance(self.examples, LongExamples)
         row, start, end = self.windows[place]
-        inputs, targets = self.examples[row].inputs, self.examples[row].targets
-        assert targets is not None  # these are for training
-        part = Example(as_ids(inputs[start:end]), as_ids(targets[start:end]))
+        part = cut_example(self.examples[row], start, end)
         return part if self.vary is None else self.vary(part, example_seed(self.seed, epoch, place))
-
-    def chunks(self, group: Batch) -> Iterator[Batch]:
-        """A batch of whole windows [B, T] in batches of `steps` steps."""
-        assert group.targets is not None
-        for start in range(0, group.inputs.shape[1], self.steps):
-            inputs = group.inputs[:, start : start + self.steps]
-            targets = group.targets[:, start : start + self.steps]
-            lengths = (group.lengths - start).clamp(0, inputs.shape[1])
-            yield Batch(inputs, lengths, targets, lengths, continues=start > 0)
 
     def __len__(self) -> int:
         """Batches in an epoch, as many in each."""
@@ -114,6 +142,12 @@ class BpttWindows:
 
     def __iter__(self) -> Iterator[Batch]:
         return self.epoch(0)
+
+
+def cut_example(example: Example, start: int, end: int) -> Example:
+    """Steps `start` to `end` - 1 of an example, fewer at its end."""
+    assert example.targets is not None  # these are for training
+    return Example(as_ids(example.inputs[start:end]), as_ids(example.targets[start:end]))
 
 
 def as_ids(values: Tensor) -> Tensor:

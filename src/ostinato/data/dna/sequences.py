@@ -126,6 +126,56 @@ def read_labelled(
     Raises:
         InputError: Mixed kinds, no or empty sequences, missing labels; with file and line.
     """
+    return list(stream_labelled(files, columns=columns, known=known, one_label=one_label))
+
+
+def stream_labelled(
+    files: Sequence[FilePath],
+    *,
+    columns: ColumnNames | None = None,
+    known: Sequence[str] = (),
+    one_label: bool = False,
+) -> Iterator[DnaSequence]:
+    """As `read_labelled`, one sequence after another."""
+    given = sort_files(files)
+    records: Iterable[DnaSequence]
+    if given.tables:
+        records = chain.from_iterable(read_rows(file, columns or {}) for file in given.tables)
+    elif given.beds:
+        records = read_segmented(given.fastas, given.beds, one_label=one_label)
+    else:
+        several = len(given.fastas) > 1
+        records = chain.from_iterable(
+            read_classes(file, known, several=several) for file in given.fastas
+        )
+    per_base = None
+    for record in records:
+        require_bases(len(record.bases), record.name, record.where)
+        if per_base not in (None, record.segments is not None):
+            raise InputError(f"{given.shown}: labels of sequences and of bases cannot be mixed")
+        per_base = record.segments is not None
+        yield record
+    if per_base is None:
+        raise InputError(f"{given.shown}: no examples (no sequence)")
+
+
+def require_bases(bases: int, name: str, where: str) -> None:
+    """Raises InputError for an empty sequence."""
+    if not bases:
+        raise InputError(f"{where}: the sequence {quote(name)} is empty; remove it")
+
+
+class SortedFiles(NamedTuple):
+    """The files of a data set by their kind; `shown` names them in messages."""
+
+    fastas: list[FilePath]
+    beds: list[FilePath]
+    tables: list[FilePath]
+    shown: str
+
+
+def sort_files(files: Sequence[FilePath]) -> SortedFiles:
+    """The files by their kind, folders by the files in them; InputError for mixed kinds."""
     files = [each for file in files for each in expand_folder(file)]
     shown = " ".join(map(display_path, files))
     beds = [file for file in files if is_bed(file)]
@@ -138,24 +188,7 @@ def read_labelled(
             f"{' '.join(map(display_path, beds))}: segments of which sequences? "
             "give the FASTA file, too"
         )
-    if tables:
-        records = [record for file in tables for record in read_rows(file, columns or {})]
-    elif beds:
-        records = read_segmented(fastas, beds, one_label=one_label)
-    else:
-        records = [
-            record
-            for file in fastas
-            for record in read_classes(file, known, several=len(fastas) > 1)
-        ]
-    if not records:
-        raise InputError(f"{shown}: no examples (no sequence)")
-    empty = next((record for record in records if not record.bases), None)
-    if empty is not None:
-        raise InputError(f"{empty.where}: the sequence {quote(empty.name)} is empty; remove it")
-    if len({record.segments is None for record in records}) > 1:
-        raise InputError(f"{shown}: labels of sequences and of bases cannot be mixed")
-    return records
+    return SortedFiles(fastas, beds, tables, shown)
 
 
 def expand_folder(file: FilePath) -> list[FilePath]:
@@ -174,23 +207,37 @@ def read_segmented(
     fastas: Sequence[FilePath], beds: Sequence[FilePath], *, one_label: bool = False
 ) -> list[DnaSequence]:
     """The sequences of FASTA files with the segments of BED files."""
-    found: dict[str, DnaSequence] = {}
+    found = [
+        DnaSequence("".join(entry.pieces), name=entry.name, where=entry.where)
+        for entry in read_entries(fastas)
+    ]
+    lengths = {sequence.name: len(sequence.bases) for sequence in found}
+    segments = read_segments(beds, lengths, one_label=one_label)
+    return [sequence._replace(segments=segments[sequence.name]) for sequence in found]
+
+
+def read_entries(fastas: Sequence[FilePath]) -> Iterator[StreamedSequence]:
+    """The sequences of FASTA files; InputError for two of one name."""
+    found: dict[str, str] = {}
     for file in fastas:
         for entry in read_fasta(file):
             if entry.name in found:
                 raise InputError(
                     f"{entry.where}: the sequence {quote(entry.name)} stands in "
-                    f"{found[entry.name].where}, too; names must differ"
+                    f"{found[entry.name]}, too; names must differ"
                 )
-            found[entry.name] = DnaSequence(
-                "".join(entry.pieces), name=entry.name, where=entry.where
-            )
+            found[entry.name] = entry.where
+            yield entry
+
+
+def read_segments(
+    beds: Sequence[FilePath], lengths: Mapping[str, int], *, one_label: bool
+) -> dict[str, tuple[Segment, ...]]:
+    """The segments of BED files by the name of their sequence, of sequences of these lengths."""
     lines = [line for file in beds for line in read_bed(file, one_label=one_label)]
     if not lines:
         raise InputError(f"{' '.join(map(display_path, beds))}: no segments (0 lines)")
-    lengths = {name: len(sequence.bases) for name, sequence in found.items()}
-    segments = group_segments(lines, lengths)
-    return [sequence._replace(segments=segments[name]) for name, sequence in found.items()]
+    return group_segments(lines, lengths)
 
 
 def read_classes(file: FilePath, known: Sequence[str], *, several: bool) -> Iterator[DnaSequence]:

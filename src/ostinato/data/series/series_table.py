@@ -7,7 +7,7 @@ million rows is never in memory as text.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -39,33 +39,44 @@ def read_series(
     Raises:
         InputError: With file, line, what is wrong and what to do.
     """
-    found: dict[str, TimeSeries] = {}
-    for file in files:
-        for series in read_file(file, columns, several=len(files) > 1, frequency=frequency):
-            if series.name in found:
-                raise InputError(
-                    f"{series.where}: series {series.name!r} is in {found[series.name].where}, "
-                    "too; give each series once"
-                )
-            found[series.name] = series
-    name = " ".join(map(display_path, files))
-    if not found:
-        raise InputError(f"{name}: no series (0 rows)")
-    if columns.regular:
-        check_one_frequency(list(found.values()))
-    return list(found.values())
+    return list(stream_series(files, columns, frequency=frequency))
 
 
-def check_one_frequency(series: Sequence[TimeSeries]) -> None:
-    """InputError for the first series of another frequency than the first one's."""
-    longer = [each for each in series if len(each) > 1]
-    for each in longer:
-        one, other = longer[0].axis.frequency, each.axis.frequency
-        if one != other:
+def stream_series(
+    files: Sequence[FilePath], columns: SeriesColumns, *, frequency: Frequency | None = None
+) -> Iterator[TimeSeries]:
+    """As `read_series`, one file after another."""
+    found: dict[str, str] = {}  # where each series is, by its name
+    first: list[tuple[Frequency, str]] = []  # the frequency of the first one that has one
+
+    def check(series: TimeSeries) -> TimeSeries:
+        if series.name in found:
             raise InputError(
-                f"{each.where}: mixed frequencies: series {each.name!r} is {other.name}, but "
-                f"{longer[0].name!r} ({longer[0].where}) is {one.name}; train one model for each"
+                f"{series.where}: series {series.name!r} is in {found[series.name]}, "
+                "too; give each series once"
             )
+        found[series.name] = series.where
+        if columns.regular and len(series) > 1:
+            if not first:
+                first.append((series.axis.frequency, f"{series.name!r} ({series.where})"))
+            check_frequency(series, *first[0])
+        return series
+
+    for file in files:
+        # not in a loop, whose variable would keep the arrays of a file while the next one is read
+        yield from map(check, read_file(file, columns, several=len(files) > 1, frequency=frequency))
+    if not found:
+        raise InputError(f"{' '.join(map(display_path, files))}: no series (0 rows)")
+
+
+def check_frequency(series: TimeSeries, wanted: Frequency, first: str) -> None:
+    """InputError for a series of another frequency than the first one's."""
+    other = series.axis.frequency
+    if other != wanted:
+        raise InputError(
+            f"{series.where}: mixed frequencies: series {series.name!r} is {other.name}, but "
+            f"{first} is {wanted.name}; train one model for each"
+        )
 
 
 def read_file(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -13,6 +14,7 @@ from ostinato.data.series.time_format import TimeFormat
 from ostinato.errors import InputError
 
 LARGEST = 1e30  # of a value: its square is far from what a float can hold
+BLOCK = 4096  # errors whose sum is kept
 PLAIN = TimeAxis(Frequency("step"), 1, 0, TimeFormat(""))
 
 
@@ -60,6 +62,8 @@ class TimeSeries:
         labels: Whether each point is an anomaly [T], where the file says.
         times: The time stamps themselves [T], where they need not be regular.
         where: File and line of its first row, for messages.
+        errors: By lag the sum and number of its errors |y[t] - y[t - lag]|, of a series whose
+            beginning is not kept; None: they follow from the values.
     """
 
     name: str
@@ -71,7 +75,8 @@ class TimeSeries:
     labels: np.ndarray | None = None
     times: np.ndarray | None = None
     where: str = ""
-    cached: dict[int, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict, repr=False)
+    errors: Mapping[int, tuple[float, float]] | None = None
+    cached: dict[int, tuple[list[float], list[int]]] = field(default_factory=dict, repr=False)
 
     def __len__(self) -> int:
         return len(self.values)
@@ -101,16 +106,34 @@ class TimeSeries:
         scaled by its one-step error. 0 where there is no such pair or the series is constant.
         """
         for lag in (season, 1):
-            if lag not in self.cached:
-                errors = np.abs(self.values[lag:] - self.values[:-lag])
-                seen = ~np.isnan(errors)
-                sums = np.concatenate([[0.0], np.where(seen, errors, 0).cumsum()])
-                self.cached[lag] = sums, np.concatenate([[0], seen.cumsum()])
-            sums, counts = self.cached[lag]
-            place = max(0, min(end - lag, len(sums) - 1))
-            if counts[place]:
-                return float(sums[place] / counts[place])
+            last = max(0, min(end, len(self)) - lag)
+            total, count = self.sum_errors(lag, last)
+            if count:
+                return float(total / count)
         return 0.0
+
+    def sum_errors(self, lag: int, last: int) -> tuple[float, float]:
+        """The sum of the first `last` errors |y[t] - y[t - lag]| that are known, and their number.
+
+        What is kept for the next call are the sums up to every BLOCK-th error, so that it is small
+        for a series on disk, too. Sums are added up in the same order whatever the block."""
+        if self.errors is not None:
+            return self.errors[lag]
+        sums, counts = self.cached.setdefault(lag, ([0.0], [0]))
+        while True:
+            place = min(last // BLOCK, len(sums) - 1)
+            start, stop = place * BLOCK, min(last, (place + 1) * BLOCK)
+            if start == last:
+                return sums[place], counts[place]
+            values = np.asarray(self.values[start : stop + lag])
+            errors = np.abs(values[lag:] - values[:-lag])
+            seen = ~np.isnan(errors)
+            total = float(np.cumsum(np.concatenate([[sums[place]], np.where(seen, errors, 0)]))[-1])
+            count = counts[place] + int(seen.sum())
+            if stop == last and stop < (place + 1) * BLOCK:
+                return total, count
+            sums.append(total)
+            counts.append(count)
 
 
 def fill_missing(values: np.ndarray, how: str) -> np.ndarray:

@@ -5,7 +5,6 @@ CACHE/NAME-1a2b3c4d5e6f-4d5e.../    the examples that one vocabulary makes of th
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -20,11 +19,12 @@ from ostinato.data.stored.cached_folder import (
     folder_size,
 )
 from ostinato.data.stored.stored_examples import StoredExamples, write_examples
-from ostinato.data.stored.stored_records import StoredRecords, write_records
+from ostinato.data.stored.stored_records import RecordsOnDisk, StoredRecords, write_records
 from ostinato.errors import InputError, option_name
 from ostinato.notices import collect_notices, notify
 
 Record = TypeVar("Record")
+Stored = TypeVar("Stored")
 
 
 class IndexedFiles(NamedTuple):
@@ -58,6 +58,31 @@ def index_records(
     Raises:
         InputError: what is wrong with the files, or the cache folder cannot be written.
     """
+    return index_files(
+        given,
+        lambda folder: write_records(folder, read()),
+        lambda folder: StoredRecords(folder, make),
+    )
+
+
+def index_files(
+    given: IndexedFiles,
+    write: Callable[[Path], int],
+    read: Callable[[Path], Stored],
+    find_change: Callable[[Path], str | None] = lambda folder: None,
+) -> Stored:
+    """What is made of files in the cache folder, unless it is there already.
+
+    Args:
+        given: the files, and where they are indexed.
+        write: reads the files, writes into a new folder, and gives the number of examples.
+        read: opens what was written.
+        find_change: says which file that the given ones name, such as a recording, has changed
+            since; None if none has.
+
+    Raises:
+        InputError: what is wrong with the files, or the cache folder cannot be written.
+    """
     cache = Path(given.cache)
     for file in given.files:
         if file == "-":
@@ -69,11 +94,11 @@ def index_records(
     folder = CachedFolder(cache / name, given.files, given.settings)
     with cache_locked(cache, name):
         index = folder.read()
-        reason = folder.why_stale(index)
+        reason = folder.why_stale(index) or find_change(folder.path)
         if index is None or reason is not None:
             if folder.path.exists():
                 notify(f"{cache}: indexed anew: {reason}")
-            index = folder.make(lambda place: write_with_notices(place, read))
+            index = folder.make(lambda place: write_with_notices(place, write))
         else:
             for notice in index["facts"]["notices"]:
                 notify(notice)
@@ -83,21 +108,21 @@ def index_records(
         f"{' '.join(map(display_path, given.files))}: {facts['records']:,} examples, read from "
         f"{cache} while training ({size}, indexed in {seconds:,.0f} s)"
     )
-    return StoredRecords(folder.path, make)
+    return read(folder.path)
 
 
-def write_with_notices(folder: Path, read: Callable[[], Iterable[tuple]]) -> dict[str, Any]:
-    """Writes records, and gives their number and what was noted while reading them."""
+def write_with_notices(folder: Path, write: Callable[[Path], int]) -> dict[str, Any]:
+    """Writes a folder, and gives the number of its examples and what was noted meanwhile."""
     with collect_notices() as notices:
-        number = write_records(folder, read())
+        number = write(folder)
     return {"records": number, "notices": list(notices)}
 
 
 def index_examples(
-    records: StoredRecords,
+    records: RecordsOnDisk,
     encode: Callable[[Any], Example],
     made_by: Any,
-    show: Callable[[Sequence, str], Iterable],
+    show: Callable[[Sequence, str], Iterable] = lambda records, what: records,
 ) -> StoredExamples:
     """The records as examples, encoded into the cache folder unless they are there already.
 
@@ -107,11 +132,10 @@ def index_examples(
         made_by: what decides the examples besides the records, as JSON can hold it.
         show: (records, what is being done) -> the records, with a bar of progress.
     """
-    chosen = "all" if records.rows is None else hashlib.sha256(records.rows.tobytes()).hexdigest()
     cache = records.folder.parent
     source = str(records.folder / "index.json")
-    name = f"{records.folder.name}-{digest([made_by, chosen])}"
-    folder = CachedFolder(cache / name, [source], [made_by, chosen])
+    name = f"{records.folder.name}-{digest([made_by, records.chosen])}"
+    folder = CachedFolder(cache / name, [source], [made_by, records.chosen])
     with cache_locked(cache, records.folder.name):
         index = folder.read()
         if folder.why_stale(index) is not None:

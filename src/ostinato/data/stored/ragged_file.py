@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Self
 
@@ -25,8 +25,13 @@ class RaggedWriter:
 
     def append(self, row: np.ndarray) -> None:
         """Appends a row [n, ...]."""
-        self.values.append(row)
-        self.end += len(row)
+        self.append_parts([row])
+
+    def append_parts(self, parts: Iterable[np.ndarray]) -> None:
+        """Appends a row [n, ...] that comes in parts."""
+        for part in parts:
+            self.values.append(part)
+            self.end += len(part)
         self.count += 1
         self.waiting.append(self.end)
         if len(self.waiting) > MOST_WAITING:

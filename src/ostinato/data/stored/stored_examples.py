@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from itertools import chain
 from pathlib import Path
-from typing import overload
+from typing import Any, overload
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from ostinato.data.batching.batch import Example
+from ostinato.data.batching.bptt_windows import Window
 from ostinato.data.stored.array_file import ArrayFile, ArrayWriter
 from ostinato.data.stored.ragged_file import RaggedFile, RaggedWriter
 from ostinato.errors import InputError, option_name
@@ -107,6 +108,63 @@ class StoredExamples(Sequence[Example]):
             letters = self.letters.read(row).tolist()
             spellings = split(letters, self.spelled.read(start, stop).tolist())
         return Example(as_tensor(self.inputs.values.read(start, stop)), targets, spellings)
+
+
+class LongStoredExamples:
+    """Stored examples of which a few steps are read at a time, for `BpttWindows`."""
+
+    def __init__(self, examples: StoredExamples):
+        self.examples = examples
+        self.lengths: Sequence[int] = examples.input_lengths.tolist()
+
+    def read(self, window: Window, draw: int, start: int, end: int) -> Example:
+        inputs, targets = self.examples.inputs, self.examples.targets
+        assert targets is not None
+        start, end = (min(window.start + step, window.end) for step in (start, end))
+        return Example(
+            as_tensor(read_part(inputs, window.example, start, end)),
+            as_tensor(read_part(targets, window.example, start, end)),
+        )
+
+
+def read_part(file: RaggedFile, row: int, start: int, end: int) -> np.ndarray:
+    """Rows `start` to `end` - 1 of one row [n, ...]."""
+    first = file.find(row)[0]
+    return file.values.read(first + start, first + end)
+
+
+class EncodedOnRequest(Sequence[Example]):
+    """Examples that are encoded from records on disk whenever they are asked for.
+
+    Args:
+        records: What is encoded.
+        encode: A record -> its example.
+        input_lengths, target_lengths: As of `StoredExamples`.
+    """
+
+    def __init__(
+        self,
+        records: Sequence[Any],
+        encode: Callable[[Any], Example],
+        input_lengths: np.ndarray,
+        target_lengths: np.ndarray,
+    ):
+        self.records, self.encode = records, encode
+        self.input_lengths, self.target_lengths = input_lengths, target_lengths
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    @overload
+    def __getitem__(self, index: int) -> Example: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[Example]: ...
+
+    def __getitem__(self, index: int | slice) -> Example | list[Example]:
+        if isinstance(index, slice):
+            return [self.encode(record) for record in self.records[index]]
+        return self.encode(self.records[index])
 
 
 def has(folder: Path, name: str) -> bool:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Generic, TypeVar, overload
+from typing import Any, Generic, Self, TypeVar, overload
 
 import numpy as np
 
@@ -27,7 +29,54 @@ def write_records(folder: Path, records: Iterable[tuple]) -> int:
     return writer.count
 
 
-class StoredRecords(Sequence[Record], Generic[Record]):
+class RecordsOnDisk(Sequence[Record], Generic[Record], ABC):
+    """Records that are read from the disk whenever they are asked for.
+
+    Attributes:
+        folder: Of the files.
+    """
+
+    folder: Path
+
+    @property
+    def chosen(self) -> Any:
+        """Which of the folder's records these are, as JSON can hold it."""
+        return "all"
+
+    @abstractmethod
+    def take(self, places: np.ndarray) -> Self:
+        """The records at these places, in this order."""
+
+    @abstractmethod
+    def read(self, place: int) -> Record:
+        """The record at a place from 0 on."""
+
+    @overload
+    def __getitem__(self, index: int) -> Record: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Self: ...
+
+    def __getitem__(self, index: int | slice) -> Record | Self:
+        if isinstance(index, slice):
+            return self.take(np.arange(*index.indices(len(self))))
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"record {index} of {len(self)}")
+        return self.read(index % len(self))
+
+    def spread(self, number: int) -> Self:
+        """`number` records, evenly spaced; all if there are no more."""
+        return self.take(np.arange(min(number, len(self))) * len(self) // min(number, len(self)))
+
+    def sample(self, number: int) -> tuple[list[Record], str | None]:
+        """At most `number` records, evenly spaced, in memory, and if these are not all: of what
+        they are."""
+        if len(self) <= number:
+            return list(self), None
+        return list(self.spread(number)), f"{number:,} of {len(self):,} training examples"
+
+
+class StoredRecords(RecordsOnDisk[Record]):
     """What `write_records` has written.
 
     records = StoredRecords(folder, Pair._make)
@@ -53,18 +102,11 @@ class StoredRecords(Sequence[Record], Generic[Record]):
     def __len__(self) -> int:
         return len(self.file) if self.rows is None else len(self.rows)
 
-    @overload
-    def __getitem__(self, index: int) -> Record: ...
+    @property
+    def chosen(self) -> str:
+        return "all" if self.rows is None else hashlib.sha256(self.rows.tobytes()).hexdigest()
 
-    @overload
-    def __getitem__(self, index: slice) -> StoredRecords[Record]: ...
-
-    def __getitem__(self, index: int | slice) -> Record | StoredRecords[Record]:
-        if isinstance(index, slice):
-            return self.take(np.arange(*index.indices(len(self))))
-        if not -len(self) <= index < len(self):
-            raise IndexError(f"record {index} of {len(self)}")
-        place = index % len(self)
+    def read(self, place: int) -> Record:
         return self.parse(self.file.read(place if self.rows is None else int(self.rows[place])))
 
     def __iter__(self) -> Iterator[Record]:
@@ -85,14 +127,9 @@ class StoredRecords(Sequence[Record], Generic[Record]):
         return self.make(json.loads(content.tobytes().decode("utf-8", "surrogatepass")))
 
     def take(self, places: np.ndarray) -> StoredRecords[Record]:
-        """The records at these places, in this order."""
         chosen = places if self.rows is None else self.rows[places]
         kind = np.uint32 if len(self.file) < 1 << 32 else np.int64
         return StoredRecords(self.folder, self.make, chosen.astype(kind), self.file)
-
-    def spread(self, number: int) -> StoredRecords[Record]:
-        """`number` records, evenly spaced; all if there are no more."""
-        return self.take(np.arange(min(number, len(self))) * len(self) // min(number, len(self)))
 
 
 class MappedRecords(Sequence[Result], Generic[Result]):
@@ -124,14 +161,14 @@ def map_records(
 ) -> list[Result] | MappedRecords[Result]:
     """What a function gives of each record: a list, or of stored records a sequence that computes
     it whenever it is asked for."""
-    if isinstance(records, (StoredRecords, MappedRecords)):
+    if isinstance(records, (RecordsOnDisk, MappedRecords)):
         return MappedRecords(function, records)
     return [function(record) for record in records]
 
 
 def select_records(keep: Callable[[Any], bool], records: Sequence[Record]) -> Sequence[Record]:
     """The records that `keep` says are kept: a list, or of stored records such a sequence."""
-    if not isinstance(records, StoredRecords):
+    if not isinstance(records, RecordsOnDisk):
         return [record for record in records if keep(record)]
     kept = np.fromiter((keep(record) for record in records), bool, len(records))
     return records if kept.all() else records.take(np.flatnonzero(kept))

@@ -56,7 +56,7 @@ def running_moments(values: np.ndarray, memory: int) -> tuple[np.ndarray, np.nda
 
 def make_features(options: AnomalyOptions, series: TimeSeries) -> SeriesFeatures:
     """Computes the features of a series; those of a step depend on earlier steps only."""
-    values, length = series.values, len(series)
+    values, length = np.asarray(series.values), len(series)
     mean, deviation = running_moments(values, options.memory)
     least = 1e-3 * np.abs(mean) + 1e-6
     scale = np.maximum(deviation, least)
@@ -81,7 +81,8 @@ def make_features(options: AnomalyOptions, series: TimeSeries) -> SeriesFeatures
     if season > 1 and length > season:
         inputs[:, 2] = lagged(season)
     if series.axis.form.dated and length:
-        times = series.times if series.times is not None else series.axis.times(0, length)
+        given = series.times
+        times = series.axis.times(0, length) if given is None else np.asarray(given)
         day, week = 2 * np.pi * (times % DAY) / DAY, 2 * np.pi * (times % (7 * DAY)) / (7 * DAY)
         inputs[:, 4:] = np.stack([np.sin(day), np.cos(day), np.sin(week), np.cos(week)], 1)
     return SeriesFeatures(inputs, targets.astype(np.float32), mean, scale)

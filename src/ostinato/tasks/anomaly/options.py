@@ -7,12 +7,13 @@ from typing import Annotated, Literal
 
 from ostinato.cells import CELLS
 from ostinato.options import OneOf, option, redefine
+from ostinato.tasks.shared.cache_options import CacheOptions
 from ostinato.tasks.shared.recurrent_options import RecurrentOptions
 from ostinato.tasks.shared.series_options import SeriesOptions
 
 
 @dataclass(frozen=True)
-class AnomalyOptions(SeriesOptions, RecurrentOptions):
+class AnomalyOptions(SeriesOptions, RecurrentOptions, CacheOptions):
     # the data
     labels: str | None = option(
         None,

@@ -4,22 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
+import numpy as np
 import torch
 
 from ostinato.data.batching.batch import Example
-from ostinato.data.batching.bptt_windows import BpttWindows
+from ostinato.data.batching.bptt_windows import BpttWindows, LongExamples
+from ostinato.data.stored.indexed_records import index_examples
+from ostinato.data.stored.stored_examples import LongStoredExamples
 from ostinato.notices import notify
 from ostinato.tasks.anomaly.features import SeriesFeatures, make_features
 from ostinato.tasks.anomaly.options import AnomalyOptions
-from ostinato.tasks.anomaly.reader import LabelledSeries
+from ostinato.tasks.anomaly.reader import LabelledSeries, StoredLabelled
 from ostinato.tasks.preprocessing import Preprocessing
 
 
 @dataclass(frozen=True)
 class AnomalyPreprocessing(Preprocessing):
     """Turns series into features and targets."""
+
+    encoding_options: ClassVar = ("memory", "season", "detector", "window")
 
     options: AnomalyOptions
 
@@ -28,11 +33,11 @@ class AnomalyPreprocessing(Preprocessing):
         cls, options: AnomalyOptions, records: Sequence[LabelledSeries]
     ) -> tuple[AnomalyOptions, Self]:
         steps = sum(len(record.values) for record in records)
-        marked = sum(int(record.labels.sum()) for record in records)
+        marked = sum(int(np.count_nonzero(record.labels)) for record in records)
         notify(
             f"{len(records):,} series of {steps:,} steps"
             + f", {marked:,} of them labelled as anomalies (training does not look at labels)"
-            * (marked > 0)
+            * bool(marked)
         )
         return options, cls(options)
 
@@ -66,8 +71,13 @@ class AnomalyPreprocessing(Preprocessing):
     ) -> BpttWindows:
         """Chunks of several series in parallel; each chunk continues the previous one."""
         chunk = self.options.chunk
+        examples: LongExamples | list[Example]
+        if isinstance(records, StoredLabelled):
+            examples = LongStoredExamples(index_examples(records, self.encode, self.made_by()))
+        else:
+            examples = [self.encode(record) for record in records]
         return BpttWindows(
-            [self.encode(record) for record in records],
+            examples,
             steps=chunk,
             batch_size=batch_size or max(1, (batch_tokens or chunk) // chunk),
             seed=seed,

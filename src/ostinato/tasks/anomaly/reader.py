@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
@@ -14,10 +14,13 @@ from ostinato.data.files.lines import read_lines
 from ostinato.data.files.wording import display_path
 from ostinato.data.series.series_columns import SeriesColumns
 from ostinato.data.series.series_object import read_object
-from ostinato.data.series.series_table import read_series
+from ostinato.data.series.series_table import stream_series
+from ostinato.data.series.stored_series import StoredSeries, write_series
 from ostinato.data.series.time_format import find_format
 from ostinato.data.series.time_parser import parse_times
 from ostinato.data.series.time_series import TimeSeries, parse_values
+from ostinato.data.stored.indexed_records import IndexedFiles, index_files
+from ostinato.data.stored.stored_records import RecordsOnDisk
 from ostinato.errors import InputError, option_name
 from ostinato.notices import notify
 from ostinato.tasks.anomaly.options import AnomalyOptions
@@ -26,6 +29,7 @@ from ostinato.tasks.reader import Reader
 WARM_UP = 10  # steps before the first one with a target
 SHORTEST = 20  # steps that a training series needs
 DEV_SHARE = 0.2
+MOST_SAMPLED = 5_000_000  # steps of series on disk that the baseline is fitted to
 
 
 class LabelledSeries(NamedTuple):
@@ -62,6 +66,10 @@ class AnomalyReader(Reader):
 
     def read_tables(self, files: Sequence[str]) -> list[TimeSeries]:
         """Reads the series of the files, with their labels."""
+        return list(self.stream(files))
+
+    def stream(self, files: Sequence[str]) -> Iterator[TimeSeries]:
+        """As `read_tables`, one file after another."""
         options = self.options
         columns = SeriesColumns(
             options.id_column,
@@ -71,32 +79,52 @@ class AnomalyReader(Reader):
             regular=False,
             named_by_file=True,
         )
-        found = read_series(files, columns)
-        if options.labels is not None:
-            found = join_windows(found, options.labels)
-        return found
+        found = stream_series(files, columns)
+        return found if options.labels is None else join_windows(found, options.labels)
 
-    def read(self, files: Sequence[str], *, training: bool = False) -> list[LabelledSeries]:
-        series = self.read_tables(files)
+    def read(self, files: Sequence[str], *, training: bool = False) -> Sequence[LabelledSeries]:
+        if training and self.options.cache is not None:
+            return StoredLabelled(self.index(files, self.options.cache))
         if training:
-            short = [each for each in series if (~np.isnan(each.values)).sum() < SHORTEST]
-            if len(short) == len(series):
-                raise InputError(
-                    f"{short[0].where}: no series has {SHORTEST} values; give longer ones"
-                )
-            if short:
-                notify(
-                    f"left out, with fewer than {SHORTEST} values: series {short[0].name!r} "
-                    f"({short[0].where})" + f" and {len(short) - 1:,} others" * (len(short) > 1)
-                )
-            left_out = set(map(id, short))
-            series = [each for each in series if id(each) not in left_out]
-        elif all(np.isnan(each.values[WARM_UP:]).all() for each in series):
+            return list(map(as_labelled, self.select(files)))
+        series = self.read_tables(files)
+        if all(np.isnan(each.values[WARM_UP:]).all() for each in series):
             raise InputError(
                 f"{series[0].where}: no series has a value after the {WARM_UP} steps that come "
                 "before the first score; give longer ones"
             )
         return [as_labelled(each) for each in series]
+
+    def select(self, files: Sequence[str]) -> Iterator[TimeSeries]:
+        """The series of files that are long enough for training; a notice names the others."""
+        kept, short = 0, []
+        for series in self.stream(files):
+            if (~np.isnan(series.values)).sum() < SHORTEST:
+                short.append((series.name, series.where))
+                continue
+            kept += 1
+            yield series
+        if not kept:
+            raise InputError(f"{short[0][1]}: no series has {SHORTEST} values; give longer ones")
+        if short:
+            name, where = short[0]
+            notify(
+                f"left out, with fewer than {SHORTEST} values: series {name!r} "
+                f"({where})" + f" and {len(short) - 1:,} others" * (len(short) > 1)
+            )
+
+    def index(self, files: Sequence[str], cache: str) -> StoredSeries:
+        """The training series of files, kept in a cache folder."""
+        options = self.options
+        names = ("id_column", "time_column", "target_column", "labels")
+        given = [*files, *([] if options.labels is None else [options.labels])]
+        return index_files(
+            IndexedFiles(
+                cache, self.task_name, given, {name: getattr(options, name) for name in names}
+            ),
+            lambda folder: write_series(folder, self.select(files)),
+            StoredSeries,
+        )
 
     def read_inputs(self, files: Sequence[str]) -> Iterator[LabelledSeries]:
         yield from map(as_labelled, self.read_tables(files))
@@ -115,39 +143,86 @@ class AnomalyReader(Reader):
     def key(self, record: LabelledSeries) -> Hashable:
         return record.series.name, record.values.tobytes()
 
-    def hold_out(self, records: Any, *, number: int, seed: int) -> tuple[list, list]:
+    def hold_out(self, records: Any, *, number: int, seed: int) -> tuple[Any, list]:
         """Holds out the end of each series."""
-        trained, held = [], []
-        for record in records:
-            series, length = record.series, len(record.values)
-            cut = min(int(length * (1 - DEV_SHARE)), length - 2 * WARM_UP)
-            if cut < SHORTEST:
-                trained.append(record)
-                continue
-            trained.append(as_labelled(series.until(cut)))
-            times = series.times
-            held.append(
-                as_labelled(
-                    replace(
-                        series,
-                        values=series.values[cut:],
-                        labels=None if series.labels is None else series.labels[cut:],
-                        times=None if times is None else times[cut:],
-                        cached={},
-                    )
-                )
-            )
+        cuts = np.array([training_steps(len(record.values)) for record in records])
+        held = [
+            as_labelled(rest_of(record.series, cut))
+            for record, cut in zip(records, cuts.tolist(), strict=True)
+            if cut < len(record.values)
+        ]
         if not held:
             raise InputError(
                 "no series is long enough to hold out its end; give one of "
                 f"{SHORTEST + 2 * WARM_UP} values, or {option_name('dev')}"
             )
+        if isinstance(records, StoredLabelled):
+            return StoredLabelled(records.series.until(cuts)), held
+        trained = [
+            as_labelled(record.series.until(cut)) if cut < len(record.values) else record
+            for record, cut in zip(records, cuts.tolist(), strict=True)
+        ]
         return trained, held
 
 
-def join_windows(series: Sequence[TimeSeries], file: str) -> list[TimeSeries]:
-    """Adds the labels of a file of windows to the series: {"folder/name.csv": [[first, last],
-    ...]}.
+def training_steps(length: int) -> int:
+    """The steps of a series that are left for training if its end is held out; all of a short
+    one."""
+    cut = min(int(length * (1 - DEV_SHARE)), length - 2 * WARM_UP)
+    return length if cut < SHORTEST else cut
+
+
+def rest_of(series: TimeSeries, start: int) -> TimeSeries:
+    """A series from step `start` on, in memory."""
+
+    def rest(array: Any) -> np.ndarray | None:
+        return None if array is None else np.asarray(array[start:])
+
+    return replace(
+        series,
+        values=np.asarray(series.values[start:]),
+        labels=rest(series.labels),
+        times=rest(series.times),
+        cached={},
+    )
+
+
+class StoredLabelled(RecordsOnDisk[LabelledSeries]):
+    """Series on disk as records."""
+
+    def __init__(self, series: StoredSeries):
+        self.series, self.folder = series, series.folder
+
+    def __len__(self) -> int:
+        return len(self.series)
+
+    @property
+    def chosen(self) -> str:
+        return self.series.chosen
+
+    def take(self, places: np.ndarray) -> StoredLabelled:
+        return StoredLabelled(self.series.take(places))
+
+    def read(self, place: int) -> LabelledSeries:
+        return as_labelled(self.series.read(place))
+
+    def sample(self, number: int) -> tuple[list[LabelledSeries], str | None]:
+        """Evenly spaced series of MOST_SAMPLED steps or so in all, in memory."""
+        lengths = self.series.lengths
+        total = int(lengths.sum())
+        most = min(number, len(self))
+        if total > MOST_SAMPLED:
+            most = max(1, min(most, len(self) * MOST_SAMPLED // total))
+        places = np.arange(most) * len(self) // most
+        some = self.series.take(places).until(np.minimum(lengths[places], MOST_SAMPLED))
+        part = None
+        if some.lengths.sum() < total:
+            part = f"{some.lengths.sum():,} of {total:,} steps"
+        return [as_labelled(rest_of(each, 0)) for each in some], part
+
+
+def join_windows(series: Iterable[TimeSeries], file: str) -> Iterator[TimeSeries]:
+    """Adds the labels of a file of windows to series: {"folder/name.csv": [[first, last], ...]}.
 
     The windows of a series are those of the file name that, without folder and extension, equals
     the name of the series.
@@ -155,10 +230,26 @@ def join_windows(series: Sequence[TimeSeries], file: str) -> list[TimeSeries]:
     Raises:
         InputError: The file has another format, or a window is outside its series.
     """
+    where, windows = display_path(file), read_windows(file)
+    names: list[str] = []
+    found = False
+    for each in series:
+        names += [each.name] if len(names) < 3 else []
+        found = found or each.name in windows
+        yield label_series(each, windows.get(each.name, []), where)
+    if not found:
+        raise InputError(
+            f"{where}: has windows of {', '.join(list(windows)[:3])}, ..., but of none of the "
+            f"series ({', '.join(names)})"
+        )
+
+
+def read_windows(file: str) -> dict[str, list[tuple[str, str]]]:
+    """The windows of each series of a file."""
     where = display_path(file)
     try:
         content = json.loads("\n".join(read_lines(file)))
-        windows = {
+        return {
             Path(name.removesuffix(".gz")).stem: [(str(first), str(last)) for first, last in pairs]
             for name, pairs in content.items()
         }
@@ -169,12 +260,6 @@ def join_windows(series: Sequence[TimeSeries], file: str) -> list[TimeSeries]:
             f'{where}: not a file of windows, such as {{"cpu.csv": [["2014-04-10 07:00", '
             '"2014-04-11 16:00"]]}'
         ) from None
-    if not any(each.name in windows for each in series):
-        raise InputError(
-            f"{where}: has windows of {', '.join(list(windows)[:3])}, ..., but of none of the "
-            f"series ({', '.join(each.name for each in series[:3])})"
-        )
-    return [label_series(each, windows.get(each.name, []), where) for each in series]
 
 
 def label_series(series: TimeSeries, windows: Sequence[tuple[str, str]], where: str) -> TimeSeries:

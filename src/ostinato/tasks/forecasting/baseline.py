@@ -17,7 +17,7 @@ from ostinato.tasks.baseline import Baseline
 from ostinato.tasks.forecasting.preprocessing import ForecastingPreprocessing
 from ostinato.tasks.forecasting.scores import POINT_METRICS, count_points
 from ostinato.tasks.forecasting.statistical import forecast_points
-from ostinato.tasks.forecasting.windows import Window, stack_windows
+from ostinato.tasks.forecasting.windows import Window, series_of, stack_windows
 from ostinato.tasks.prediction import Counts
 from ostinato.tasks.task import Task
 
@@ -132,8 +132,7 @@ def fit_baseline(task: Task, records: Sequence[Window]) -> Baseline:
     preprocessing: ForecastingPreprocessing = task.preprocessing
     if preprocessing.options.statistical:
         return assemble(preprocessing, None)
-    series = [record.series for record in records]
-    return assemble(preprocessing, preprocessing.fit_linear(series))
+    return assemble(preprocessing, preprocessing.fit_linear(series_of(records)))
 
 
 def restore_baseline(task: Task, state: dict[str, Any]) -> Baseline:

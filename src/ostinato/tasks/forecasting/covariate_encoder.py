@@ -60,7 +60,7 @@ class CovariateEncoder:
             source = series.past if past else series.known
             index = position if past else position - features.past
             end = cut if past else cut + len(inputs) - self.look_back
-            found = source[start:end, index] if source.shape[1] > index else source[:0, 0:0].ravel()
+            found = source[start:end, index] if source.shape[1] > index else np.zeros(0)
             scaled = (found - mean) / deviation
             inputs[first : first + len(found), column] = np.nan_to_num(scaled)
             column += 1

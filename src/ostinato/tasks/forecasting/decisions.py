@@ -4,15 +4,17 @@ calendar.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from ostinato.data.files.wording import pluralise
 from ostinato.data.series.frequency import Frequency
-from ostinato.data.series.season import find_season
+from ostinato.data.series.season import LONGEST, MOST_SERIES, find_season
+from ostinato.data.series.stored_series import lengths_of
 from ostinato.data.series.time_series import TimeSeries
+from ostinato.data.stored.disk_array import read_blocks, read_last
 from ostinato.errors import InputError, option_name
 from ostinato.notices import notify
 from ostinato.tasks.forecasting.options import Decoder, ForecastingOptions
@@ -27,7 +29,10 @@ def decide_season(
     options: ForecastingOptions, series: Sequence[TimeSeries], frequency: Frequency
 ) -> int:
     """The season in steps: as given, or as found in the series."""
-    return options.season or find_season([each.values for each in series], frequency.season)
+    if options.season:
+        return options.season
+    chosen = series[:: max(1, len(series) // MOST_SERIES)][:MOST_SERIES]
+    return find_season([read_last(each.values, LONGEST) for each in chosen], frequency.season)
 
 
 def decide_horizon(
@@ -44,7 +49,7 @@ def decide_options(
     options: ForecastingOptions, series: Sequence[TimeSeries], frequency: Frequency
 ) -> ForecastingOptions:
     """Fills in season, horizon, look-back, decoder and segment length where they were not given."""
-    lengths = np.array([len(each) for each in series])
+    lengths = lengths_of(series)
     season = decide_season(options, series, frequency)
     horizon = decide_horizon(options, series, frequency)
     if lengths.max() <= horizon:
@@ -100,26 +105,46 @@ def decide_decoder(options: ForecastingOptions, season: int) -> ForecastingOptio
 def check_counts(series: Sequence[TimeSeries]) -> None:
     """Raises InputError for a value that is not a count."""
     for each in series:
-        seen = each.values[~np.isnan(each.values)]
-        wrong = seen[(seen < 0) | (seen != np.round(seen))]
-        if len(wrong):
-            raise InputError(
-                f"{each.where}: series {each.name!r} has {wrong[0]:g}, which is not a count; "
-                f"{option_name('likelihood')} negative-binomial needs whole numbers of 0 or more"
-            )
+        for block in read_blocks(each.values):
+            seen = block[~np.isnan(block)]
+            wrong = seen[(seen < 0) | (seen != np.round(seen))]
+            if len(wrong):
+                raise InputError(
+                    f"{each.where}: series {each.name!r} has {wrong[0]:g}, which is not a count; "
+                    f"{option_name('likelihood')} negative-binomial needs whole numbers of 0 or "
+                    "more"
+                )
+
+
+def inspect_values(series: Sequence[TimeSeries]) -> tuple[float, bool]:
+    """The smallest value, and whether one is missing."""
+    smallest, missing = np.inf, False
+    for each in series:
+        for block in read_blocks(each.values):
+            # the smaller one, and of a number and a missing one the number
+            smallest = float(np.fmin(smallest, np.fmin.reduce(block)))
+            missing = missing or bool(np.isnan(block).any())
+    return smallest, missing
 
 
 def measure_covariates(series: Sequence[TimeSeries]) -> list[tuple[float, float]]:
     """(mean, standard deviation) of each past, then each known covariate in the training series."""
     found = []
     for kind in ("past", "known"):
-        arrays = [getattr(each, kind)[: len(each)] for each in series]
-        if not arrays[0].shape[1]:
+        columns = getattr(series[0], kind).shape[1]
+        if not columns:
             continue
-        rows = np.concatenate(arrays).astype(np.float64)
-        deviations = np.nanstd(rows, 0)
-        means = np.nan_to_num(np.nanmean(rows, 0))
-        deviations = np.where(np.nan_to_num(deviations) > 1e-12, deviations, 1.0)
+
+        def blocks(kind: str = kind) -> Iterator[np.ndarray]:
+            for each in series:
+                for block in read_blocks(getattr(each, kind)[: len(each)]):
+                    yield block.astype(np.float64)
+
+        number = np.maximum(sum((~np.isnan(each)).sum(0) for each in blocks()), 1)  # [columns]
+        means = sum(np.nansum(each, 0) for each in blocks()) / number
+        squares = sum(np.nansum((each - means) ** 2, 0) for each in blocks())
+        deviations = np.sqrt(squares / number)
+        deviations = np.where(deviations > 1e-12, deviations, 1.0)
         found += list(zip(means.tolist(), deviations.tolist(), strict=True))
     return found
 
@@ -144,9 +169,9 @@ def choose_calendar(options: ForecastingOptions, series: Sequence[TimeSeries]) -
     """The calendar features whose period the training series cover at least twice."""
     if options.calendar is False or options.closed_form:
         return ()
-    longest = max(series, key=len)
-    times = longest.axis.times(0, len(longest))
-    span = int(times[-1] - times[0])
+    longest = series[int(lengths_of(series).argmax())]
+    [first], [last] = longest.axis.times(0, 1), longest.axis.times(len(longest) - 1, 1)
+    span = int(last - first)
     periods = {
         "minute of hour": 3600,
         "hour of day": DAY,

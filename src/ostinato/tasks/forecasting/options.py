@@ -10,6 +10,7 @@ from ostinato.cells import CELLS
 from ostinato.errors import InputError, option_name
 from ostinato.models.path_forecasters import AUTOREGRESSIVE
 from ostinato.options import OneOf, option, redefine
+from ostinato.tasks.shared.cache_options import CacheOptions
 from ostinato.tasks.shared.model_choice import ModelChoice
 from ostinato.tasks.shared.recurrent_options import RecurrentOptions
 from ostinato.tasks.shared.series_options import SeriesOptions
@@ -22,7 +23,7 @@ Decoder = Literal["segments", "direct", "autoregressive"]
 
 
 @dataclass(frozen=True)
-class ForecastingOptions(ModelChoice, SeriesOptions, RecurrentOptions):
+class ForecastingOptions(ModelChoice, SeriesOptions, RecurrentOptions, CacheOptions):
     closed_form_models: ClassVar[tuple[str, ...]] = CLOSED_FORM
 
     # the data

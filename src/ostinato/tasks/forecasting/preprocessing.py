@@ -14,6 +14,7 @@ from torch import Tensor
 from ostinato.baselines.linear_map import fit_linear_map
 from ostinato.data.batching.batch import Example
 from ostinato.data.series.frequency import Frequency
+from ostinato.data.series.stored_series import lengths_of
 from ostinato.data.series.time_series import TimeSeries
 from ostinato.errors import InputError, option_name
 from ostinato.models.step_reader import StepReader
@@ -24,6 +25,7 @@ from ostinato.tasks.forecasting.decisions import (
     choose_calendar,
     collect_categories,
     decide_options,
+    inspect_values,
     measure_covariates,
 )
 from ostinato.tasks.forecasting.options import ForecastingOptions
@@ -34,6 +36,7 @@ from ostinato.tasks.forecasting.window_encoder import WindowEncoder
 from ostinato.tasks.forecasting.windows import (
     Window,
     Windows,
+    series_of,
     training_cuts,
 )
 from ostinato.tasks.preprocessing import Preprocessing
@@ -74,10 +77,11 @@ class ForecastingPreprocessing(Preprocessing):
     def fit(
         cls, options: ForecastingOptions, records: Sequence[Window]
     ) -> tuple[ForecastingOptions, Self]:
-        series = [record.series for record in records]
-        frequency = max(series, key=len).axis.frequency
+        series = series_of(records)
+        lengths = lengths_of(series)
+        frequency = series[int(lengths.argmax())].axis.frequency
         options = decide_options(options, series, frequency)
-        smallest = min(float(np.nanmin(each.values)) for each in series)
+        smallest, masked = inspect_values(series)
         if options.scaling == "log" and smallest < 0:
             raise InputError(
                 f"{option_name('scaling')} log needs values of 0 or more; the smallest "
@@ -91,8 +95,7 @@ class ForecastingPreprocessing(Preprocessing):
             frequency,
             names=[each.name for each in series] if embedded else [],
             scales=[],
-            masked=any(np.isnan(each.values).any() for each in series)
-            or min(map(len, series)) < 2 * int(options.look_back or 1),
+            masked=masked or int(lengths.min()) < 2 * int(options.look_back or 1),
             covariates=measure_covariates(series),
             categories=collect_categories(options, series),
             calendar=choose_calendar(options, series),
@@ -100,7 +103,7 @@ class ForecastingPreprocessing(Preprocessing):
         )
         if options.scale_over == "series":
             scales = [
-                measure_scale(options.scaling, fitted.scaler.transform(each.values))
+                measure_scale(options.scaling, fitted.scaler.transform(np.asarray(each.values)))
                 for each in series
             ]
             fitted = replace(fitted, scales=scales)
@@ -214,13 +217,13 @@ class ForecastingPreprocessing(Preprocessing):
         options = self.options
         horizon, season = int(options.horizon or 1), int(options.season or 1)
         shortest = max(season, min(int(options.look_back or 1) // 2, 10 * season))
-        cuts = [training_cuts(len(each), horizon, shortest) for each in series]
+        cuts = [training_cuts(each, horizon, shortest) for each in lengths_of(series).tolist()]
         return Windows(series, cuts, horizon)
 
     def batches(
         self, records: Any, *, batch_size: int | None, batch_tokens: int | None, seed: int
     ) -> WindowBatches | ChunkedBatches:
-        windows = self.training_windows([record.series for record in records])
+        windows = self.training_windows(series_of(records))
         options = self.options
         look_back, horizon = int(options.look_back or 1), int(options.horizon or 1)
         length = look_back + horizon

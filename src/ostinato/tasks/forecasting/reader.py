@@ -12,19 +12,16 @@ from ostinato.data.files.wording import display_path, pluralise
 from ostinato.data.series.frequency import Frequency
 from ostinato.data.series.series_columns import SeriesColumns
 from ostinato.data.series.series_object import read_object
-from ostinato.data.series.series_table import read_series
+from ostinato.data.series.series_table import read_series, stream_series
+from ostinato.data.series.stored_series import StoredSeries, lengths_of, write_series
 from ostinato.data.series.time_series import TimeSeries, fill_missing, parse_values
+from ostinato.data.stored.indexed_records import IndexedFiles, index_files
 from ostinato.errors import InputError, option_name
 from ostinato.notices import notify
 from ostinato.tasks.forecasting.decisions import decide_horizon
 from ostinato.tasks.forecasting.options import ForecastingOptions
-from ostinato.tasks.forecasting.series_notices import (
-    report_covariates,
-    report_missing,
-    report_odd,
-    split_short,
-)
-from ostinato.tasks.forecasting.windows import Window, Windows, evaluation_cuts
+from ostinato.tasks.forecasting.series_notices import MissingCovariates, MissingValues, OddSeries
+from ostinato.tasks.forecasting.windows import Window, Windows, evaluation_cuts, series_of
 from ostinato.tasks.reader import Reader
 
 DEV_SHARE = 0.2  # of each series, at most, that is held out at its end
@@ -59,36 +56,57 @@ class ForecastingReader(Reader):
 
     def horizon_for(self, series: Sequence[TimeSeries]) -> int:
         """The horizon in steps; where it was not given, that suggested by the series."""
-        if self.options.horizon is not None or not series:
+        if self.options.horizon is not None or not len(series):
             return self.horizon
-        return decide_horizon(self.options, series, max(series, key=len).axis.frequency)
+        longest = series[int(lengths_of(series).argmax())]
+        return decide_horizon(self.options, series, longest.axis.frequency)
 
     def read_tables(self, files: Sequence[str]) -> list[TimeSeries]:
         """Reads the series of the files; missing values are filled according to the option
         `fill`.
         """
+        return list(self.stream(files))
+
+    def stream(self, files: Sequence[str]) -> Iterator[TimeSeries]:
+        """As `read_tables`, one file after another."""
+        options = self.options
         frequency = None if self.preprocessing is None else self.preprocessing.frequency
-        found = read_series(files, self.columns, frequency=frequency)
-        for each in found:
-            if frequency is not None and np.isnan(each.values).all():
-                raise InputError(
-                    f"{each.where}: series {each.name!r} has no value; remove it or give one"
-                )
-        if frequency is not None:
-            check_frequency(found, frequency, files)
-        report_missing(files, found, self.options.fill)
-        covariates = self.options.covariates
-        report_covariates(found, covariates("past"), covariates("future"))
-        return [
-            replace(each, values=fill_missing(each.values, self.options.fill)) for each in found
-        ]
+        missing = MissingValues()
+        covariates = MissingCovariates(options.covariates("past"), options.covariates("future"))
+
+        def complete(series: TimeSeries) -> TimeSeries:
+            if frequency is not None:
+                self.check_series(series, frequency)
+            missing.add(series)
+            covariates.add(series)
+            return replace(series, values=fill_missing(series.values, options.fill))
+
+        yield from map(complete, stream_series(files, self.columns, frequency=frequency))
+        missing.report(files, options.fill)
+        covariates.report()
+
+    @staticmethod
+    def check_series(series: TimeSeries, frequency: Frequency) -> None:
+        """Raises InputError for a series without values, or of another frequency than the
+        model's.
+        """
+        if np.isnan(series.values).all():
+            raise InputError(
+                f"{series.where}: series {series.name!r} has no value; remove it or give one"
+            )
+        if len(series) > 1 and series.axis.frequency != frequency:
+            raise InputError(
+                f"{series.where}: series {series.name!r} is {series.axis.frequency.name}, but the "
+                f"model was trained on {frequency.name}"
+            )
 
     def read(self, files: Sequence[str], *, training: bool = False) -> Sequence[Window]:
+        if training and self.options.cache is not None:
+            return self.whole(self.index(files, self.options.cache))
+        if training:
+            return self.whole(list(self.select(files)))
         series = self.read_tables(files)
         self.report_statics(series)
-        name = " ".join(map(display_path, files))
-        if training:
-            return self.read_training(series, name)
         horizon = self.horizon_for(series)
         short = [each for each in series if len(each) <= horizon]
         if short:
@@ -115,26 +133,45 @@ class ForecastingReader(Reader):
                 "are forecast, its last ones; remove the empty rows at its end"
             )
 
-    def read_training(self, series: list[TimeSeries], name: str) -> Sequence[Window]:
-        """Whole series for training; those with fewer than two values are left out, with a
-        notice.
-        """
-        kept, short = split_short(series)
-        report_odd(name, short, kept)
-        if not kept:
+    def select(self, files: Sequence[str]) -> Iterator[TimeSeries]:
+        """The series of files that have two values at least; notices name the others."""
+        odd = OddSeries(" ".join(map(display_path, files)))
+        yield from filter(odd.keeps, self.stream(files))
+        odd.report()
+        if not odd.kept:
+            name, where = odd.short[0]
             raise InputError(
-                f"{short[0].where}: series {short[0].name!r} has fewer than two values, and no "
+                f"{where}: series {name!r} has fewer than two values, and no "
                 "other has more; give longer series"
             )
+
+    def index(self, files: Sequence[str], cache: str) -> StoredSeries:
+        """The training series of files, kept in a cache folder."""
+        options = self.options
+        names = ("id_column", "time_column", "target_column", "fill")
+        kinds = ("past", "future", "static")
+        settings = {
+            **{name: getattr(options, name) for name in names},
+            **{kind: options.covariates(kind) for kind in kinds},
+        }
+        return index_files(
+            IndexedFiles(cache, self.task_name, files, settings),
+            lambda folder: write_series(folder, self.select(files)),
+            StoredSeries,
+        )
+
+    def whole(self, series: Sequence[TimeSeries]) -> Sequence[Window]:
+        """Whole series for training."""
         horizon = self.options.horizon or 1
-        longest = max(kept, key=len)
-        if len(longest) <= horizon:
+        lengths = lengths_of(series)
+        if lengths.max() <= horizon:
+            longest = series[int(lengths.argmax())]
             raise InputError(
                 f"{longest.where}: a horizon of {horizon} is longer than the history: the longest "
                 f"series, {longest.name!r}, has {len(longest):,} values; give longer series or a "
                 f"shorter {option_name('horizon')}"
             )
-        return Windows(kept, [range(len(each), len(each) + 1) for each in kept], horizon)
+        return Windows(series, [range(each, each + 1) for each in lengths.tolist()], horizon)
 
     def read_inputs(self, files: Sequence[str]) -> Iterator[Window]:
         series = self.read_tables(files)
@@ -212,32 +249,35 @@ class ForecastingReader(Reader):
 
     def hold_out(self, records: Any, *, number: int, seed: int) -> tuple[Any, Any]:
         """Holds out the end of each series: several windows if it is long enough."""
-        horizon = self.horizon_for([record.series for record in records])
+        series = series_of(records)
+        horizon = self.horizon_for(series)
         chosen = np.random.default_rng(seed).permutation(len(records))[:MOST_DEV_SERIES]
         wanted = max(1, -(-DEV_WINDOWS // len(chosen)))
-        trained, held, cuts = [], [], []
-        for index, record in enumerate(records):
-            series = record.series
-            most = int((DEV_SHARE * len(series)) // horizon)
-            count = max(1, min(wanted, most))
-            start = len(series) - count * horizon
-            if index not in set(chosen[:MOST_DEV_SERIES].tolist()) or start <= max(horizon, 3):
-                trained.append(series)
+        lengths = lengths_of(series)
+        ends = lengths.copy()  # of the training part of each series
+        held, cuts = [], []
+        for row in np.sort(chosen).tolist():
+            length = int(lengths[row])
+            count = max(1, min(wanted, int((DEV_SHARE * length) // horizon)))
+            start = length - count * horizon
+            if start <= max(horizon, 3):
                 continue
-            trained.append(series.until(start))
-            held.append(series)
-            cuts.append(range(start, len(series) - horizon + 1, horizon))
+            ends[row] = start
+            held.append(series[row])
+            cuts.append(range(start, length - horizon + 1, horizon))
         if not held:
             raise InputError(
                 f"no series is long enough to hold out its last {horizon} steps; give longer "
                 f"ones, {option_name('dev')}, or a shorter {option_name('horizon')}"
             )
-        whole = [range(len(each), len(each) + 1) for each in trained]
+        whole = [range(each, each + 1) for each in ends.tolist()]
+        trained = cut_series(series, ends)
         return Windows(trained, whole, horizon), Windows(held, cuts, horizon)
 
     def overlap(self, records: Sequence[Window], training: Sequence[Window]) -> float:
         """The share of the windows whose future is also in the training data."""
-        known = {record.series.name: record for record in training}
+        names = {record.series.name for record in records}
+        known = {record.series.name: record for record in training if record.series.name in names}
         seen = 0
         for record in records:
             other = known.get(record.series.name)
@@ -249,6 +289,16 @@ class ForecastingReader(Reader):
         return seen / max(1, len(records))
 
 
+def cut_series(series: Sequence[TimeSeries], ends: np.ndarray) -> Sequence[TimeSeries]:
+    """The first steps of each series, as many as `ends` [N] says."""
+    if isinstance(series, StoredSeries):
+        return series.until(ends)
+    return [
+        each.until(end) if end < len(each) else each
+        for each, end in zip(series, ends.tolist(), strict=True)
+    ]
+
+
 def static_of(series: TimeSeries, place: int) -> str:
     """A static covariate of a series; "" if it is missing."""
     return series.static[place] if place < len(series.static) else ""
@@ -258,18 +308,6 @@ def skip_short(cuts: range, shortest: int) -> range:
     """The cuts of at least `shortest`; the last cut if there are none."""
     first = next((index for index, cut in enumerate(cuts) if cut >= shortest), len(cuts) - 1)
     return cuts[first:]
-
-
-def check_frequency(
-    series: Sequence[TimeSeries], frequency: Frequency, files: Sequence[str]
-) -> None:
-    """Raises InputError for series of another frequency than the model's."""
-    for each in series:
-        if len(each) > 1 and each.axis.frequency != frequency:
-            raise InputError(
-                f"{each.where}: series {each.name!r} is {each.axis.frequency.name}, but the model "
-                f"was trained on {frequency.name}"
-            )
 
 
 def join_known(series: TimeSeries, future: TimeSeries | None, horizon: int) -> TimeSeries:

@@ -14,75 +14,116 @@ from ostinato.notices import notify
 MOST_NAMED = 3  # series named in a notice
 
 
-def report_missing(files: Sequence[str], series: Sequence[TimeSeries], fill: str) -> None:
-    """Notifies of how many values are missing, how they are filled, and where the first one is."""
-    counts = [int(np.isnan(each.values).sum()) for each in series]
-    total = sum(counts)
-    if not total:
-        return
-    done = f"left missing ({option_name('fill')} zero, previous or linear fills them)"
-    done = done if fill == "none" else f"filled: {fill}"
-    place = next(place for place, count in enumerate(counts) if count)
-    first = series[place]
-    [stamp] = first.axis.stamps(int(np.isnan(first.values).argmax()), 1)
-    among = f"{counts[place]:,} of {len(first):,} steps" if counts[place] > 1 else "one step"
-    others = sum(count > 0 for count in counts) - 1
-    more = f", and {others:,} other series have some" if others else ""
-    notify(
-        f"{' '.join(map(display_path, files))}: {total:,} missing "
-        f"{pluralise('value', total)}, {done}; "
-        f"series {first.name!r} ({first.where}) lacks {among}, the first at {stamp}{more}"
-    )
+class MissingValues:
+    """How many values are missing in series, which are seen one after another."""
+
+    def __init__(self) -> None:
+        self.total, self.having = 0, 0  # values, and series that lack some
+        self.first = ""  # of the first such series: its name, and what it lacks
+
+    def add(self, series: TimeSeries) -> None:
+        """Counts the missing values of a series."""
+        missing = np.isnan(series.values)
+        count = int(missing.sum())
+        if not count:
+            return
+        self.total, self.having = self.total + count, self.having + 1
+        if not self.first:
+            [stamp] = series.axis.stamps(int(missing.argmax()), 1)
+            among = f"{count:,} of {len(series):,} steps" if count > 1 else "one step"
+            self.first = (
+                f"series {series.name!r} ({series.where}) lacks {among}, the first at {stamp}"
+            )
+
+    def report(self, files: Sequence[str], fill: str) -> None:
+        """Notifies of how many values are missing, how they are filled, and where the first is."""
+        if not self.total:
+            return
+        done = f"left missing ({option_name('fill')} zero, previous or linear fills them)"
+        done = done if fill == "none" else f"filled: {fill}"
+        others = self.having - 1
+        more = f", and {others:,} other series have some" if others else ""
+        notify(
+            f"{' '.join(map(display_path, files))}: {self.total:,} missing "
+            f"{pluralise('value', self.total)}, {done}; {self.first}{more}"
+        )
 
 
-def report_covariates(
-    series: Sequence[TimeSeries], past: Sequence[str], future: Sequence[str]
-) -> None:
-    """Notifies of missing covariates, which are read as their mean."""
-    for names, kind in ((past, "past"), (future, "known")):
-        for column, name in enumerate(names):
-            counts = [
-                int(np.isnan(getattr(each, kind)[: len(each), column]).sum()) for each in series
-            ]
-            if total := sum(counts):
-                first = series[next(place for place, count in enumerate(counts) if count)]
-                row = int(np.isnan(getattr(first, kind)[:, column]).argmax())
-                [stamp] = first.axis.stamps(row, 1)
-                notify(
-                    f"{first.where}: series {first.name!r}: no {name} for {stamp}; {total:,} "
-                    f"{pluralise('value', total)} of {name} missing in all, read as its mean"
-                )
+class MissingCovariates:
+    """How many values of each covariate are missing in series, which are seen one after another.
+
+    Args:
+        past, future: The names of the covariates.
+    """
+
+    def __init__(self, past: Sequence[str], future: Sequence[str]):
+        self.columns = [
+            (kind, column, name)
+            for names, kind in ((past, "past"), (future, "known"))
+            for column, name in enumerate(names)
+        ]
+        self.totals = dict.fromkeys(self.columns, 0)
+        self.first: dict[tuple[str, int, str], str] = {}  # where the first one is missing
+
+    def add(self, series: TimeSeries) -> None:
+        """Counts the missing covariates of a series."""
+        for each in self.columns:
+            kind, column, name = each
+            missing = np.isnan(getattr(series, kind)[: len(series), column])
+            count = int(missing.sum())
+            self.totals[each] += count
+            if count and each not in self.first:
+                [stamp] = series.axis.stamps(int(missing.argmax()), 1)
+                self.first[each] = f"{series.where}: series {series.name!r}: no {name} for {stamp}"
+
+    def report(self) -> None:
+        """Notifies of missing covariates, which are read as their mean."""
+        for each, first in self.first.items():
+            total = self.totals[each]
+            notify(
+                f"{first}; {total:,} {pluralise('value', total)} of {each[2]} missing in all, "
+                "read as its mean"
+            )
 
 
-def split_short(series: Sequence[TimeSeries]) -> tuple[list[TimeSeries], list[TimeSeries]]:
-    """Splits series into those with at least two values, and the others."""
-    short = [each for each in series if (~np.isnan(each.values)).sum() < 2]
-    left_out = set(map(id, short))
-    return [each for each in series if id(each) not in left_out], short
-
-
-def report_odd(name: str, short: Sequence[TimeSeries], long: Sequence[TimeSeries]) -> None:
-    """Notifies of series that are too short for training, and of constant ones.
+class OddSeries:
+    """Series that are too short for training, and constant ones; seen one after another.
 
     Args:
         name: The names of the files.
-        short: Series with fewer than two values.
-        long: The others.
     """
-    if short:
-        notify(f"{name}: left out, with fewer than two values: series {list_series(short)}")
-    constant = [each for each in long if is_constant(each.values)]
-    if constant:
-        notify(f"{name}: constant: series {list_series(constant)}; they have no MASE")
+
+    def __init__(self, name: str):
+        self.name = name
+        self.short: list[tuple[str, str]] = []  # names, and where they are
+        self.constant: list[tuple[str, str]] = []
+        self.kept = 0
+
+    def keeps(self, series: TimeSeries) -> bool:
+        """Whether a series has two values at least, as training needs."""
+        where = series.name, series.where
+        seen = series.values[~np.isnan(series.values)]
+        if len(seen) < 2:
+            self.short.append(where)
+            return False
+        self.kept += 1
+        if seen.max() == seen.min():
+            self.constant.append(where)
+        return True
+
+    def report(self) -> None:
+        """Notifies of the series that are left out, and of those that are constant."""
+        if self.short:
+            notify(
+                f"{self.name}: left out, with fewer than two values: series "
+                f"{list_series(self.short)}"
+            )
+        if self.constant:
+            notify(f"{self.name}: constant: series {list_series(self.constant)}; they have no MASE")
 
 
-def list_series(series: Sequence[TimeSeries]) -> str:
+def list_series(series: Sequence[tuple[str, str]]) -> str:
     """Names of series for a notice: "'a' (train.csv:2), 'b' (train.csv:40) and 7 others"."""
-    named = ", ".join(f"{each.name!r} ({each.where})" for each in series[:MOST_NAMED])
+    named = ", ".join(f"{name!r} ({where})" for name, where in series[:MOST_NAMED])
     others = len(series) - MOST_NAMED
     return named + (f" and {others:,} {pluralise('other', others)}" if others > 0 else "")
-
-
-def is_constant(values: np.ndarray) -> bool:
-    """Whether all values other than NaN are equal."""
-    return bool(np.nanmax(values) == np.nanmin(values))

@@ -59,7 +59,7 @@ class ForecastingStreamer(SeriesStreamer):
             "series",
             known,
             axis_after(values.count - len(known)),
-            cached=self.seasonal_errors(errors),
+            errors=self.seasonal_errors(errors),
         )
         [forecast] = self.predictor.predict(
             self.network, [Window.at(series, len(known), self.horizon)]
@@ -88,12 +88,8 @@ class ForecastingStreamer(SeriesStreamer):
             found[0, column + 1] += int(seen.sum())
         return found
 
-    def seasonal_errors(self, errors: Tensor) -> dict[int, tuple[np.ndarray, np.ndarray]]:
-        """The sums in the form that `TimeSeries.seasonal_error` reads, by lag."""
+    def seasonal_errors(self, errors: Tensor) -> dict[int, tuple[float, float]]:
+        """The sums and numbers as `TimeSeries.errors`, by lag."""
         season, seasons, step, steps = errors[0].tolist()
-        return {
-            self.season: (np.array([season]), np.array([seasons])),
-            1: (np.array([step]), np.array([steps]))
-            if self.season > 1
-            else (np.array([season]), np.array([seasons])),
-        }
+        one = (step, steps) if self.season > 1 else (season, seasons)
+        return {self.season: (season, seasons), 1: one}

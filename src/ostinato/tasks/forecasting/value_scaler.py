@@ -51,5 +51,5 @@ class ValueScaler:
             known = self.of_series.get(record.series.name)
             if known is not None:
                 return known
-            observed = self.transform(record.history)
+            observed = self.transform(np.asarray(record.history))
         return measure_scale(self.method, observed)

@@ -58,7 +58,7 @@ class WindowEncoder:
         look_back, horizon = self.look_back, self.horizon
         series, cut = record.series, record.cut
         start = max(0, cut - look_back)
-        values = self.scaler.transform(series.values[start:cut])
+        values = self.scaler.transform(np.asarray(series.values[start:cut]))
         seen = ~np.isnan(values)
         observed = values[seen]
         centre, scale = self.scaler.measure(record, observed)
@@ -79,6 +79,6 @@ class WindowEncoder:
         if self.tell_scale:
             inputs[:, -2] = np.log(scale)
         targets = np.full(horizon, np.nan, dtype=np.float32)
-        future = self.scaler.transform(series.values[cut : cut + horizon])
+        future = self.scaler.transform(np.asarray(series.values[cut : cut + horizon]))
         targets[: len(future)] = (future - centre) / scale - anchor
         return EncodedWindow(inputs, targets, centre + anchor * scale, scale)

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from ostinato.data.batching.batch import Batch
+from ostinato.data.series.stored_series import StoredSeries
 from ostinato.data.series.time_series import TimeSeries
 
 
@@ -77,6 +78,14 @@ class Windows(Sequence[Window]):
         for series, cuts in zip(self.series, self.cuts, strict=True):
             for cut in cuts:
                 yield Window.at(series, cut, self.horizon)
+
+
+def series_of(records: Sequence[Window]) -> Sequence[TimeSeries]:
+    """The series of windows of which each series has one, as those for training; on disk if they
+    are."""
+    if isinstance(records, Windows) and isinstance(records.series, StoredSeries):
+        return records.series
+    return [record.series for record in records]
 
 
 def evaluation_cuts(length: int, horizon: int, windows: str, stride: int | None) -> range:

@@ -11,7 +11,7 @@ from ostinato.data.dna.sequences import DnaSequence
 from ostinato.metrics import METRICS
 from ostinato.metrics.corpus import corpus_score
 from ostinato.notices import notify, silence_notices
-from ostinato.tasks.genome.labels import collect_labels
+from ostinato.tasks.genome.data_summary import DataSummary
 from ostinato.tasks.shared.closed_form_baseline import ClosedFormBaseline
 from ostinato.tasks.task import Task
 
@@ -62,7 +62,7 @@ def choose_model(task: Task, records: Sequence[DnaSequence]) -> str:
         return models[-1]
     some = records[:: max(1, len(records) // ENOUGH_RECORDS)]
     rest, held_out = task.reader.hold_out(some, number=max(1, len(some) // EVERY), seed=0)
-    if not rest or len(collect_labels(rest)) != len(task.preprocessing.labels):
+    if not rest or len(DataSummary.of(rest).names) != len(task.preprocessing.labels):
         return models[-1]
     metric = task.options.dev_metric
     scores = {}

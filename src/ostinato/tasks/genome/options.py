@@ -9,6 +9,7 @@ from ostinato.cells import CELLS
 from ostinato.errors import InputError, option_name
 from ostinato.models.classifier import POOLINGS
 from ostinato.options import OneOf, option, redefine
+from ostinato.tasks.shared.cache_options import CacheOptions
 from ostinato.tasks.shared.joint_labels import JointOptions
 from ostinato.tasks.shared.model_choice import ModelChoice
 from ostinato.tasks.shared.recurrent_options import BidirectionalOptions
@@ -18,7 +19,7 @@ NEURAL = ("convolution", "feedforward")
 
 
 @dataclass(frozen=True)
-class GenomeOptions(ModelChoice, JointOptions, BidirectionalOptions):
+class GenomeOptions(ModelChoice, JointOptions, BidirectionalOptions, CacheOptions):
     closed_form_models: ClassVar[tuple[str, ...]] = CLOSED_FORM
 
     # the data

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -12,9 +12,11 @@ import torch
 from ostinato.baselines import bag_of_words
 from ostinato.baselines.segmenters import count_segments
 from ostinato.data.batching.batch import IGNORE, Example
-from ostinato.data.batching.bptt_windows import BpttWindows
+from ostinato.data.batching.bptt_windows import BpttWindows, LongExamples
+from ostinato.data.batching.bptt_windows import Window as BpttWindow
 from ostinato.data.dna import nucleotides
 from ostinato.data.dna.sequences import DnaSequence, cut_to_middle, encode_segments
+from ostinato.data.dna.stored_sequences import StoredSequences
 from ostinato.data.files.wording import format_counts, pluralise
 from ostinato.data.text.vocabulary import Vocabulary
 from ostinato.errors import InputError, nearest, option_name
@@ -25,11 +27,8 @@ from ostinato.tasks.genome.bag_features import (
     fit_features,
     restore_features,
 )
-from ostinato.tasks.genome.labels import (
-    BACKGROUND_NAMES,
-    collect_labels,
-    weigh_labels,
-)
+from ostinato.tasks.genome.data_summary import DataSummary
+from ostinato.tasks.genome.labels import BACKGROUND_NAMES
 from ostinato.tasks.genome.options import GenomeOptions
 from ostinato.tasks.preprocessing import Preprocessing
 from ostinato.tasks.shared.label_counts import encode_labels
@@ -45,6 +44,8 @@ class GenomePreprocessing(Preprocessing):
 
     `coefficients` are the parameters of a closed-form model, for initialisation only."""
 
+    encoding_options: ClassVar = ("model", "kmer", "maximum_length", "masked", "reverse_complement")
+
     options: GenomeOptions
     labels: Vocabulary
     per_base: bool
@@ -57,8 +58,8 @@ class GenomePreprocessing(Preprocessing):
     def fit(
         cls, options: GenomeOptions, records: Sequence[DnaSequence]
     ) -> tuple[GenomeOptions, Self]:
-        per_base = records[0].segments is not None
-        names = collect_labels(records)
+        summary = DataSummary.of(records)
+        per_base, names = summary.per_base, summary.names
         if len(names) < 2:
             raise InputError(
                 f"only the label {names[0]!r} is left to learn from once a dev set is held out; "
@@ -69,15 +70,15 @@ class GenomePreprocessing(Preprocessing):
                 f"{option_name('positive')} {options.positive}: no such "
                 f"label{nearest(options.positive, names)}"
             )
-        options = decide_options(options, records, per_base=per_base)
-        notify_data(options, records, names)
-        check_model(options, records, per_base=per_base)
+        options = decide_options(options, summary)
+        notify_data(options, summary)
+        check_model(options, summary)
         fitted = cls(
             options,
             Vocabulary(names, specials=()),
             per_base,
             names[0] if per_base and names[0] in BACKGROUND_NAMES else None,
-            weigh_labels(options.class_weights, records, names),
+            summary.weigh_labels(options.class_weights),
             fit_features(options, (record.bases for record in records)),
         )
         if options.closed_form:
@@ -98,10 +99,9 @@ class GenomePreprocessing(Preprocessing):
             order = options.kmer or 5
             return count_segments(pairs, labels, order=order, letters=int(letters.max()) + 1)
         if self.per_base:
-            counts = [
-                np.bincount(self.base_label_ids(record), minlength=labels) for record in records
-            ]
-            total = np.sum(counts, axis=0)  # [K]
+            total = np.zeros(labels, np.int64)  # [K]
+            for record in records:
+                total += np.bincount(self.base_label_ids(record), minlength=labels)
             return (total / total.sum(),)
         truth = np.array([self.labels.token_to_id(record.label) for record in records])
         if self.features is None:
@@ -207,11 +207,20 @@ class GenomePreprocessing(Preprocessing):
         if not self.per_base or self.carries_state:
             return records
         window, margin = self.options.window, self.options.margin
+        if isinstance(records, StoredSequences):
+            return records.split(window, margin)
         return [
             record.slice(start, min(start + window, len(record.bases)), margin)
             for record in records
             for start in range(0, len(record.bases), window)
         ]
+
+    def measure_examples(
+        self, records: Sequence[DnaSequence]
+    ) -> tuple[np.ndarray, np.ndarray] | None:
+        if not isinstance(records, StoredSequences):
+            return None
+        return records.lengths, records.lengths
 
     def batches(
         self,
@@ -224,13 +233,17 @@ class GenomePreprocessing(Preprocessing):
         """Batches that continue from window to window (truncated BPTT), if the state is carried."""
         if not self.carries_state:
             return None
-        examples = [  # small integer types, since all sequences are in memory at once
-            Example(
-                torch.from_numpy(nucleotides.encode(record.bases)),
-                torch.from_numpy(self.base_label_ids(record).astype(np.int16)),
-            )
-            for record in records
-        ]
+        examples: LongExamples | list[Example]
+        if isinstance(records, StoredSequences):
+            examples = StoredBases(records, self)
+        else:
+            examples = [  # small integer types, since all sequences are in memory at once
+                Example(
+                    torch.from_numpy(nucleotides.encode(record.bases)),
+                    torch.from_numpy(self.base_label_ids(record).astype(np.int16)),
+                )
+                for record in records
+            ]
         return BpttWindows(
             examples,
             steps=self.options.window,
@@ -240,14 +253,39 @@ class GenomePreprocessing(Preprocessing):
         )
 
 
+class StoredBases:
+    """Sequences on disk as long examples, of which a few steps are read at a time."""
+
+    def __init__(self, records: StoredSequences, preprocessing: GenomePreprocessing):
+        self.records, self.preprocessing = records, preprocessing
+        self.lengths: Sequence[int] = records.lengths.tolist()
+
+    def read(self, window: BpttWindow, draw: int, start: int, end: int) -> Example:
+        size = window.end - window.start
+        start, end = min(start, size), min(end, size)
+        swaps = self.preprocessing.varies and is_reverse(draw)
+        if swaps:  # the first bases of the other strand are the last of this one
+            start, end = size - end, size - start
+        part = self.records.cut(window.example, window.start + start, window.start + end)
+        ids = torch.from_numpy(nucleotides.encode(part.bases).astype(np.int64))
+        targets = torch.from_numpy(self.preprocessing.base_label_ids(part))
+        example = Example(ids, targets)
+        return vary_strand(example, draw) if swaps else example
+
+
+def is_reverse(draw: int) -> bool:
+    """Whether a variation is the reverse complement."""
+    return draw % 2 == 1
+
+
 def encode_ids(bases: str) -> torch.Tensor:
     """The ids of bases [T]; an empty sequence is read as "N", so that it has a prediction."""
     return torch.from_numpy(nucleotides.encode(bases or "N").astype(np.int64))
 
 
 def vary_strand(example: Example, draw: int) -> Example:
-    """Replaces an example by its reverse complement if `draw` is odd, and reverses its labels."""
-    if draw % 2 == 0:
+    """Replaces half of the examples by their reverse complement, and reverses their labels."""
+    if not is_reverse(draw):
         return example
     ids = nucleotides.reverse_complement_ids(example.inputs.numpy()).astype(np.int64)
     targets = example.targets
@@ -256,42 +294,38 @@ def vary_strand(example: Example, draw: int) -> Example:
     return Example(torch.from_numpy(ids), targets)
 
 
-def decide_options(
-    options: GenomeOptions, records: Sequence[DnaSequence], *, per_base: bool
-) -> GenomeOptions:
+def decide_options(options: GenomeOptions, summary: DataSummary) -> GenomeOptions:
     """Fills in dev metric, pooling, and the input length of a feed-forward network."""
-    lengths = [len(record.bases) for record in records]
-    fixed_length = options.fixed_length
+    lengths, fixed_length = summary.lengths, options.fixed_length
     if options.model == "feedforward" and fixed_length is None:
         fixed_length = max(1, int(np.quantile(lengths, 0.95)))
     return replace(
         options,
-        dev_metric=options.dev_metric or ("f1" if per_base else "accuracy"),
-        pooling=options.pooling or ("middle" if len(set(lengths)) == 1 else "max"),
+        dev_metric=options.dev_metric or ("f1" if summary.per_base else "accuracy"),
+        pooling=options.pooling or ("middle" if lengths.min() == lengths.max() else "max"),
         fixed_length=fixed_length,
     )
 
 
-def check_model(options: GenomeOptions, records: Sequence[DnaSequence], *, per_base: bool) -> None:
+def check_model(options: GenomeOptions, summary: DataSummary) -> None:
     """Raises Unsuitable for a model that cannot learn these labels or lengths."""
-    if options.model in (ONLY_SEQUENCES if per_base else ONLY_BASES):
-        needed = "one label a sequence" if per_base else "labels of bases"
+    if options.model in (ONLY_SEQUENCES if summary.per_base else ONLY_BASES):
+        needed = "one label a sequence" if summary.per_base else "labels of bases"
         raise Unsuitable(f"{option_name('model')} {options.model} needs {needed}")
-    lengths = {len(record.bases) for record in records}
-    if options.model == "weight-matrix" and len(lengths) > 1:
+    shortest, longest = summary.lengths.min(), summary.lengths.max()
+    if options.model == "weight-matrix" and shortest < longest:
         raise Unsuitable(
             f"{option_name('model')} weight-matrix needs sequences of one length; "
-            f"these have {min(lengths):,} to {max(lengths):,} bases"
+            f"these have {shortest:,} to {longest:,} bases"
         )
 
 
-def notify_data(
-    options: GenomeOptions, records: Sequence[DnaSequence], names: Sequence[str]
-) -> None:
+def notify_data(options: GenomeOptions, summary: DataSummary) -> None:
     """Notifies of the number of examples of each label, and of sequences that are cut."""
-    if records[0].segments is None:
-        notify(f"{len(names)} labels: {format_counts([record.label for record in records])}")
-        longer = sum(len(record.bases) > options.maximum_length for record in records)
+    lengths, names = summary.lengths, summary.names
+    if not summary.per_base:
+        notify(f"{len(names)} labels: {format_counts(summary.counts)}")
+        longer = int((lengths > options.maximum_length).sum())
         if longer:
             notify(
                 f"{longer:,} sequences longer than {option_name('maximum_length')} "
@@ -299,9 +333,8 @@ def notify_data(
                 "their middle is read"
             )
         return
-    bases = sum(len(record.bases) for record in records)
-    segments = sum(len(record.segments or ()) for record in records)
     notify(
-        f"{bases:,} bases in {len(records):,} {pluralise('sequence', len(records))}, "
-        f"{segments:,} {pluralise('segment', segments)}: {', '.join(names)}"
+        f"{lengths.sum(dtype=np.int64):,} bases in {len(lengths):,} "
+        f"{pluralise('sequence', len(lengths))}, {summary.segments:,} "
+        f"{pluralise('segment', summary.segments)}: {', '.join(names)}"
     )

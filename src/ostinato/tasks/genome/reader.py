@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from ostinato.data.dna.fasta import StreamedSequence
 from ostinato.data.dna.nucleotides import find_invalid_letter
-from ostinato.data.dna.sequences import DnaSequence, parse_labels, read_labelled, read_unlabelled
+from ostinato.data.dna.sequences import (
+    DnaSequence,
+    expand_folder,
+    parse_labels,
+    read_labelled,
+    read_unlabelled,
+)
+from ostinato.data.dna.stored_sequences import StoredSequences, open_sequences, write_sequences
 from ostinato.data.files.wording import display_path
+from ostinato.data.stored.indexed_records import IndexedFiles, index_files
+from ostinato.data.stored.stored_records import StoredRecords
 from ostinato.errors import InputError
-from ostinato.tasks.genome.labels import collect_labels
+from ostinato.tasks.genome.data_summary import DataSummary
 from ostinato.tasks.genome.options import GenomeOptions
 from ostinato.tasks.genome.preprocessing import GenomePreprocessing
 from ostinato.tasks.reader import Reader
@@ -28,7 +40,9 @@ class GenomeReader(Reader):
     def columns(self) -> dict[str, str | None]:
         return {"sequence": self.options.sequence_column, "label": self.options.label_column}
 
-    def read(self, files: Sequence[str], *, training: bool = False) -> list[DnaSequence]:
+    def read(self, files: Sequence[str], *, training: bool = False) -> Sequence[DnaSequence]:
+        if training and self.options.cache is not None:
+            return self.index(files, self.options.cache)
         fitted = self.preprocessing
         records = read_labelled(
             files,
@@ -39,14 +53,35 @@ class GenomeReader(Reader):
         if fitted is not None:
             self.check_compatible(records)
         if training:
-            labels = collect_labels(records)
-            if len(labels) < 2:
-                what = "examples" if records[0].segments is None else "bases"
-                raise InputError(
-                    f"{' '.join(map(display_path, files))}: all {what} have the label "
-                    f"{labels[0]!r}; two labels or more are needed to learn from"
-                )
+            self.check_labels(records, files)
         return records
+
+    def check_labels(self, records: Sequence[DnaSequence], files: Sequence[str]) -> None:
+        """Raises InputError if all sequences or bases have the same label."""
+        summary = DataSummary.of(records)
+        if len(summary.names) < 2:
+            what = "bases" if summary.per_base else "examples"
+            raise InputError(
+                f"{' '.join(map(display_path, files))}: all {what} have the label "
+                f"{summary.names[0]!r}; two labels or more are needed to learn from"
+            )
+
+    def index(
+        self, files: Sequence[str], cache: str
+    ) -> StoredRecords[DnaSequence] | StoredSequences:
+        """The training sequences of files, kept in a cache folder."""
+        inside = [str(each) for file in files for each in expand_folder(file)]
+        settings = {**self.columns, "one_label": self.options.one_label}
+
+        def write(folder: Path) -> int:
+            number = write_sequences(
+                folder, inside, columns=self.columns, one_label=self.options.one_label
+            )
+            self.check_labels(open_sequences(folder), files)
+            return number
+
+        given = IndexedFiles(cache, self.task_name, inside, settings)
+        return index_files(given, write, open_sequences)
 
     @property
     def per_base(self) -> bool:
@@ -93,10 +128,15 @@ class GenomeReader(Reader):
 
     def hold_out(
         self, records: Sequence[DnaSequence], *, number: int, seed: int
-    ) -> tuple[list[DnaSequence], list[DnaSequence]]:
+    ) -> tuple[Sequence[DnaSequence], list[DnaSequence]]:
         """Holds out whole sequences; of a few sequences with labels of bases, the end of each."""
-        if records[0].segments is None or len(records) >= FEW_SEQUENCES:
+        stored = isinstance(records, StoredSequences)
+        per_base = stored or records[0].segments is not None
+        if not per_base or len(records) >= FEW_SEQUENCES:
             return super().hold_out(records, number=number, seed=seed)
+        if isinstance(records, StoredSequences):
+            ends = records.lengths * 9 // 10
+            return records.until(ends), list(records.after(ends))
         edges = [len(record.bases) * 9 // 10 for record in records]
         kept = [record.slice(0, edge) for record, edge in zip(records, edges, strict=True) if edge]
         held_out = [
@@ -104,6 +144,12 @@ class GenomeReader(Reader):
             for record, edge in zip(records, edges, strict=True)
         ]
         return kept, held_out
+
+    def overlap(self, records: Sequence[DnaSequence], training: Sequence[DnaSequence]) -> float:
+        if isinstance(training, StoredSequences):  # only sequences of equal length can be equal
+            lengths = [len(record.bases) for record in records]
+            training = training.take(np.flatnonzero(np.isin(training.lengths, lengths)))
+        return super().overlap(records, training)
 
     def with_target(self, record: DnaSequence, text: str) -> DnaSequence:
         return self.as_record((record.bases, text))

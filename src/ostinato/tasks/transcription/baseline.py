@@ -18,7 +18,7 @@ from ostinato.metrics import METRICS
 from ostinato.tasks.baseline import Baseline
 from ostinato.tasks.prediction import Counts
 from ostinato.tasks.task import Task
-from ostinato.tasks.transcription.preprocessing import TranscriptionPreprocessing
+from ostinato.tasks.transcription.preprocessing import TranscriptionPreprocessing, described
 
 FEW_CLASSES = 30  # with at most this many transcripts, recordings are compared
 TEMPLATES = 200  # training recordings compared with, over all transcripts
@@ -75,12 +75,12 @@ class NearestRecording(Baseline):
         """Selects templates: equally many of each transcript, evenly spaced among its
         recordings.
         """
-        groups: dict[str, list[Recording]] = defaultdict(list)
-        for record in records:
-            groups[record.text].append(record)
+        groups: dict[str, list[int]] = defaultdict(list)
+        for row, record in enumerate(described(records)):
+            groups[record.text].append(row)
         each = max(1, TEMPLATES // len(groups))
         chosen = [
-            group[place]
+            records[group[place]]
             for group in groups.values()
             for place in sorted({int(p) for p in np.linspace(0, len(group) - 1, each)})
         ]
@@ -116,7 +116,7 @@ def fit_baseline(task: Task, records: Sequence[Recording]) -> Baseline:
     """Fits the nearest recording if few different transcripts recur, otherwise the commonest
     transcript.
     """
-    counts = Counter(record.text for record in records)
+    counts = Counter(record.text for record in described(records))
     commonest = CommonestTranscript(min(counts, key=lambda text: (-counts[text], text)))
     if len(counts) <= FEW_CLASSES and len(records) >= 2 * len(counts):
         return NearestRecording.fit(records, commonest, task.preprocessing)

@@ -5,6 +5,7 @@ T frames, D features."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,11 +22,13 @@ class Statistics(NamedTuple):
     deviation: np.ndarray
 
     @classmethod
-    def of(cls, recordings: list[np.ndarray]) -> Statistics:
+    def of(cls, recordings: Iterable[np.ndarray]) -> Statistics:
         """Computes the statistics of the frames of all recordings, [T, D] each."""
-        number = sum(len(each) for each in recordings)
-        total = sum(each.sum(0, dtype=np.float64) for each in recordings)
-        squares = sum((each.astype(np.float64) ** 2).sum(0) for each in recordings)
+        number, total, squares = 0, np.zeros(1), np.zeros(1)
+        for each in recordings:
+            number += len(each)
+            total = total + each.sum(0, dtype=np.float64)
+            squares = squares + (each.astype(np.float64) ** 2).sum(0)
         mean = total / number
         return cls(mean, np.sqrt(np.maximum(squares / number - mean**2, LEAST_DEVIATION**2)))
 

@@ -22,28 +22,32 @@ def choose_front_end(
     """The front end of the options, of the feature file, or the default; None for other
     features.
     """
-    given = [record for record in records if isinstance(record.audio, np.ndarray)]
-    kinds = {record.front_end for record in given if record.front_end}
+    first, size = None, 0  # the first recording whose features are given, and how many a frame
+    kinds: set[str] = set()
+    rates: Counter[int] = Counter()
+    for record in records:
+        if not isinstance(record.audio, np.ndarray):
+            rates[rate_of(record)] += 1
+            continue
+        rates[record.rate] += 1
+        if first is None:
+            first, size = record.where, record.audio.shape[1]
+        kinds.update([record.front_end] if record.front_end else [])
     if len(kinds) > 1:
         raise InputError(f"features of different kinds: {' and '.join(sorted(kinds))}")
     named: str | None = next(iter(kinds), None)
-    kind = options.front_end or named or (None if given else "log-mel")
+    kind = options.front_end or named or ("log-mel" if first is None else None)
     if kinds and kind not in kinds:
         raise InputError(f"the features were made by {kinds.pop()}, not by {kind}")
     if kind not in ("log-mel", "mfcc"):
         return None
-    rates = Counter(
-        record.rate if isinstance(record.audio, np.ndarray) else rate_of(record)
-        for record in records
-    )
     usual = rates.most_common(1)[0][0] or MOST_RATE
     rate = options.sample_rate or min(MOST_RATE, usual)
-    bins = given[0].audio.shape[1] if given and kind == "log-mel" else options.mel_bins
+    bins = size if first is not None and kind == "log-mel" else options.mel_bins
     front_end = FrontEnd(kind, rate, bins)
-    if given and given[0].audio.shape[1] != front_end.size:
+    if first is not None and size != front_end.size:
         raise InputError(
-            f"{given[0].where}: {given[0].audio.shape[1]} features per frame are not {kind}, which "
-            f"has {front_end.size}"
+            f"{first}: {size} features per frame are not {kind}, which has {front_end.size}"
         )
     return front_end
 

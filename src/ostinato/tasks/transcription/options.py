@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from ostinato.errors import InputError, option_name, option_off
 from ostinato.options import OneOf, option, redefine
+from ostinato.tasks.shared.cache_options import CacheOptions
 from ostinato.tasks.shared.recurrent_options import BidirectionalOptions
 from ostinato.tasks.transcription.augmentation_options import AugmentationOptions
 
@@ -14,7 +15,7 @@ FORMATS = ("text", "srt", "vtt", "tsv", "ctm")
 
 
 @dataclass(frozen=True)
-class TranscriptionOptions(AugmentationOptions, BidirectionalOptions):
+class TranscriptionOptions(AugmentationOptions, BidirectionalOptions, CacheOptions):
     closed_form_models: ClassVar[tuple[str, ...]] = ()
 
     # the data

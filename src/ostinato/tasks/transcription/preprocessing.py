@@ -12,6 +12,7 @@ import torch
 
 from ostinato.data.audio.front_end import FrontEnd
 from ostinato.data.audio.recordings import Recording, clean
+from ostinato.data.audio.stored_recordings import StoredRecordings
 from ostinato.data.audio.warping import warp_matrix
 from ostinato.data.batching.batch import Example
 from ostinato.data.text.vocabulary import Vocabulary
@@ -19,6 +20,7 @@ from ostinato.decoding.ctc import BLANK, least_frames
 from ostinato.errors import InputError, option_name
 from ostinato.notices import notify
 from ostinato.tasks.preprocessing import Preprocessing
+from ostinato.tasks.transcription.feature_cache import FeatureCache
 from ostinato.tasks.transcription.features import (
     FeatureStream,
     Statistics,
@@ -49,7 +51,7 @@ class TranscriptionPreprocessing(Preprocessing):
         statistics: Mean and standard deviation of the raw features.
         units: Splits transcripts into labels.
         transcripts: Training transcripts with their counts, for a language model.
-        cache: Raw features of sound files already read.
+        cache: Raw features of sound files already read, in memory or on disk.
     """
 
     options: TranscriptionOptions
@@ -58,7 +60,7 @@ class TranscriptionPreprocessing(Preprocessing):
     statistics: Statistics
     units: Units
     transcripts: dict[str, int] = field(repr=False, default_factory=dict)
-    cache: dict[str, np.ndarray] = field(repr=False, compare=False, default_factory=dict)
+    cache: FeatureCache = field(repr=False, compare=False, default_factory=FeatureCache)
 
     @classmethod
     def fit(
@@ -71,27 +73,20 @@ class TranscriptionPreprocessing(Preprocessing):
                 front_end=front_end.kind,  # type: ignore[arg-type]
                 sample_rate=front_end.rate,
             )
-        cache: dict[str, np.ndarray] = {}
-        size = whole_features(records[0], front_end, cache).shape[1]
-        features = []
-        for record in records:
-            frames = whole_features(record, front_end, cache)
-            if frames.shape[1] != size:
-                raise InputError(
-                    f"{record.where}: {frames.shape[1]} features a frame, but the first recording "
-                    f"has {size}"
-                )
-            features.append(frames)
-        texts = [normalise_text(record.text, options) for record in records]
+        cache = FeatureCache()
+        if isinstance(records, StoredRecordings):
+            cache.store(records, front_end)
+        measured = MeasuredFeatures(records, front_end, cache)
+        statistics = Statistics.of(measured)
+        texts = [normalise_text(record.text, options) for record in described(records)]
         units, tokens = Units.fit(options.unit, texts, size=options.vocabulary_size)
         labels = Vocabulary([BLANK_TOKEN, *tokens], specials=())
-        seconds = sum(map(len, features)) / 100
         notify(
-            f"{len(records):,} recordings, {seconds / 60:.1f} minutes; {len(labels) - 1} "
-            f"{options.unit}s; features: {front_end.kind if front_end else 'given'}, {size} a frame"
+            f"{len(records):,} recordings, {measured.frames / 6000:.1f} minutes; "
+            f"{len(labels) - 1} {options.unit}s; features: "
+            f"{front_end.kind if front_end else 'given'}, {measured.size} a frame"
         )
         transcripts = dict(Counter(texts)) if sum(map(len, set(texts))) <= MOST_TEXT else {}
-        statistics = Statistics.of(features)
         return options, cls(options, labels, front_end, statistics, units, transcripts, cache)
 
     def to_dict(self) -> dict[str, Any]:
@@ -247,11 +242,11 @@ class TranscriptionPreprocessing(Preprocessing):
 
     def trainable_records(self, records: Any) -> Any:
         kept, bad = [], []
-        for record in records:
-            frames = len(whole_features(record, self.front_end, self.cache))
+        sizes = self.measure(records)
+        for row, (record, frames) in enumerate(zip(described(records), sizes, strict=True)):
             labels = self.targets(record.text).tolist()
             if self.is_spellable(frames, labels):
-                kept.append(record)
+                kept.append(row)
             else:
                 outputs = -(-frames // self.options.subsampling)
                 bad.append(
@@ -264,7 +259,73 @@ class TranscriptionPreprocessing(Preprocessing):
                 f"no recording has enough frames for its transcript ({bad[0]}); lower "
                 f"{option_name('subsampling')}"
             )
-        return kept
+        if isinstance(records, StoredRecordings):
+            return records.take(np.array(kept))
+        return [records[row] for row in kept]
+
+    def measure(self, records: Sequence[Recording]) -> Iterator[int]:
+        """The number of frames of each recording; those on disk are not read for it."""
+        if not isinstance(records, StoredRecordings):
+            for record in records:
+                yield len(whole_features(record, self.front_end, self.cache))
+            return
+        self.cache.store(records, self.front_end)
+        for each in records.described:
+            yield self.cache.frames(each, records.given)
+
+    def measure_examples(
+        self, records: Sequence[Recording]
+    ) -> tuple[np.ndarray, np.ndarray] | None:
+        if not isinstance(records, StoredRecordings):
+            return None
+        number = len(records)
+        texts = (record.text for record in described(records))
+        return (
+            np.fromiter(self.measure(records), np.int32, number),
+            np.fromiter((len(self.targets(text)) for text in texts), np.int32, number),
+        )
+
+
+class MeasuredFeatures:
+    """The raw features of recordings, one after another; counts their frames meanwhile.
+
+    Args:
+        records: The recordings.
+        front_end: What computes features of sound.
+        cache: Features that were computed already.
+
+    Attributes:
+        frames: The number of frames so far.
+        size: Features a frame.
+
+    Raises:
+        InputError: Recordings with different numbers of features a frame.
+    """
+
+    def __init__(
+        self, records: Sequence[Recording], front_end: FrontEnd | None, cache: FeatureCache
+    ):
+        self.records, self.front_end, self.cache = records, front_end, cache
+        self.frames, self.size = 0, 0
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        for record in self.records:
+            frames = whole_features(record, self.front_end, self.cache)
+            self.size = self.size or frames.shape[1]
+            if frames.shape[1] != self.size:
+                raise InputError(
+                    f"{record.where}: {frames.shape[1]} features a frame, but the first recording "
+                    f"has {self.size}"
+                )
+            self.frames += len(frames)
+            yield frames
+
+
+def described(records: Sequence[Recording]) -> Iterator[Recording]:
+    """The recordings; those on disk without features that are given."""
+    if isinstance(records, StoredRecordings):
+        return (each.recording for each in records.described)
+    return iter(records)
 
 
 def normalise_text(text: str, options: TranscriptionOptions) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, MutableMapping
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from ostinato.data.audio.standard_input import LiveAudio
 
 
 def read_features(
-    record: Recording, front_end: FrontEnd | None, cache: dict[str, np.ndarray]
+    record: Recording, front_end: FrontEnd | None, cache: MutableMapping[str, np.ndarray]
 ) -> Iterator[np.ndarray]:
     """Yields the raw features of a recording in blocks [n, D], from sound or as given."""
     if isinstance(record.audio, np.ndarray):
@@ -45,7 +45,7 @@ def read_samples(record: Recording, rate: int) -> Iterator[np.ndarray]:
 
 
 def whole_features(
-    record: Recording, front_end: FrontEnd | None, cache: dict[str, np.ndarray]
+    record: Recording, front_end: FrontEnd | None, cache: MutableMapping[str, np.ndarray]
 ) -> np.ndarray:
     """All raw features [T, D] of a recording; those of sound files are cached."""
     if isinstance(record.audio, np.ndarray):

@@ -18,11 +18,17 @@ from ostinato.data.audio.recordings import (
     clean,
     find_problem,
     read_audio_list,
-    read_recordings,
+    stream_recordings,
 )
 from ostinato.data.audio.sound_headers import missing_bytes
 from ostinato.data.audio.standard_input import read_standard_input
+from ostinato.data.audio.stored_recordings import (
+    StoredRecordings,
+    find_changed_sound,
+    write_recordings,
+)
 from ostinato.data.files.wording import display_path, pluralise
+from ostinato.data.stored.indexed_records import IndexedFiles, index_files
 from ostinato.errors import InputError, option_name
 from ostinato.notices import notify
 from ostinato.tasks.reader import Reader
@@ -34,35 +40,54 @@ MOST_NAMED = 10  # recordings named in a notice
 class TranscriptionReader(Reader):
     decodes: ClassVar[Mapping[str, str]] = {"application/x-npz": ".npz"}
 
-    def read(self, files: Sequence[str], *, training: bool = False) -> list[Recording]:
-        records = read_recordings(
+    def read(self, files: Sequence[str], *, training: bool = False) -> Sequence[Recording]:
+        if training and self.options.cache is not None:
+            return self.index(files, self.options.cache)
+        if training:
+            return list(self.select(files))
+        records = list(self.stream(files))
+        for record in records:
+            self.check_readable(record)
+        if not any(record.text for record in records):
+            raise InputError(f"{' '.join(map(display_path, files))}: no transcripts")
+        self.check_alphabet(records)
+        return records
+
+    def stream(self, files: Sequence[str]) -> Iterator[Recording]:
+        """The recordings of the files as they are written there."""
+        return stream_recordings(
             files,
             audio_column=self.options.audio_column,
             text_column=self.options.text_column,
             folder=self.options.audio_folder,
         )
-        if not training:
-            for record in records:
-                self.check_readable(record)
-            if not any(record.text for record in records):
-                raise InputError(f"{' '.join(map(display_path, files))}: no transcripts")
-            self.check_alphabet(records)
-            return records
-        problems = [
-            "empty transcript" if not record.text else find_problem(record) for record in records
-        ]
-        good = [record for record, wrong in zip(records, problems, strict=True) if not wrong]
-        bad = [
-            f"{record.name or record.where}: {wrong}"
-            for record, wrong in zip(records, problems, strict=True)
-            if wrong
-        ]
+
+    def select(self, files: Sequence[str]) -> Iterator[Recording]:
+        """The recordings of the files that are good for training; a notice names the others."""
+        good, bad = 0, []
+        for record in self.stream(files):
+            wrong = "empty transcript" if not record.text else find_problem(record)
+            if wrong:
+                bad.append(f"{record.name or record.where}: {wrong}")
+                continue
+            good += 1
+            yield record
         notify_left_out(bad)
         if not good:
             raise InputError(
                 f"{' '.join(map(display_path, files))}: no recording to learn from ({bad[0]})"
             )
-        return good
+
+    def index(self, files: Sequence[str], cache: str) -> StoredRecordings:
+        """The training recordings of files, kept in a cache folder."""
+        names = ("audio_column", "text_column", "audio_folder")
+        settings = {name: getattr(self.options, name) for name in names}
+        return index_files(
+            IndexedFiles(cache, self.task_name, files, settings),
+            lambda folder: write_recordings(folder, self.select(files)),
+            StoredRecordings,
+            find_changed_sound,
+        )
 
     def check_readable(self, record: Recording) -> None:
         """Raises InputError for an unreadable recording; silence is allowed."""
