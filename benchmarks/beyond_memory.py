@@ -1,14 +1,17 @@
 """Training from more examples than memory holds: what `--cache` costs, and what it saves.
 
     python benchmarks/beyond_memory.py --make 10000000                       # the data, once
+    python benchmarks/beyond_memory.py --task forecasting --make 20000000
     python benchmarks/beyond_memory.py --task classification --examples 2000000
     python benchmarks/beyond_memory.py --task classification --examples 2000000 --in-memory
 
 Each call prints a row: the processor time of reading, fitting and encoding (with a cache of
 indexing, too), the peak of memory before and while training, and steps a second with the task's
 defaults (one network). The data are generated: texts of 2 to 12 words out of 50,000 (Zipf's law)
-with two labels, and pairs of such a text and its translation word for word. `--examples` takes the
-first ones of them. `--until` ends after a phase; the next call goes on from there."""
+with two labels, and pairs of such a text and its translation word for word; for the other tasks see
+`generated_data.py`. `--examples` takes the first ones of them, and counts texts, pairs, sequences,
+recordings, and of genome-bases, forecasting and anomaly bases or values. `--until` ends after a
+phase; the next call goes on from there."""
 
 from __future__ import annotations
 
@@ -22,10 +25,10 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import nn
 
+from generated_data import MAKERS, take_files
 from memory import forget_peak, peak_mib
 from ostinato.commands.run.config import RunRequest, make_config
 from ostinato.commands.run.parts import make_batches
@@ -36,63 +39,16 @@ from ostinato.training import lazy_adam
 from ostinato.training.loop import EpochBatches, train
 from ostinato.training.optimise import build_optimizer
 
-WORDS, BLOCK = 50_000, 100_000
-DEV = 1000
+FOLDERS = {task: task for task in MAKERS if task not in ("classification", "translation")}
 SETTINGS: dict[str, dict[str, Any]] = {
     "classification": {"members": 1, "characters": "none"},
     "translation": {"vocabulary_size": 20_000},
+    "genome": {},
+    "genome-bases": {},
+    "transcription": {},
+    "forecasting": {"horizon": 7},
+    "anomaly": {},
 }
-
-
-def texts(examples: int, names: str) -> Iterator[list[str]]:
-    """The generated texts, in blocks; `names` is what the words begin with."""
-    generator = np.random.default_rng(1)
-    words = np.array([f"{names}{number:x}" for number in range(WORDS)])
-    shares = 1 / np.arange(10, WORDS + 10)
-    bounds = np.cumsum(shares / shares.sum())
-    for start in range(0, examples, BLOCK):
-        lengths = generator.integers(2, 13, min(BLOCK, examples - start))
-        ids = np.searchsorted(bounds, generator.random(lengths.sum()))
-        chosen = words[np.minimum(ids, WORDS - 1)].tolist()
-        ends = np.cumsum(lengths).tolist()
-        yield [
-            " ".join(chosen[end - length : end])
-            for end, length in zip(ends, lengths.tolist(), strict=True)
-        ]
-
-
-def make(folder: Path, examples: int) -> None:
-    """Writes the data: labelled texts, and two aligned files."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with (
-        (folder / "labelled.tsv").open("w") as labelled,
-        (folder / "pairs.src").open("w") as sources,
-        (folder / "pairs.tgt").open("w") as targets,
-    ):
-        labelled.write("text\tlabel\n")
-        for block, others in zip(texts(examples, "a"), texts(examples, "b"), strict=True):
-            # the label follows from the words, so that there is something to learn
-            labelled.writelines(
-                f"{text}\t{'even' if len(text.split()[0]) % 2 else 'odd'}\n" for text in block
-            )
-            sources.writelines(f"{text}\n" for text in block)
-            targets.writelines(f"{text}\n" for text in others)
-
-
-def take_files(task: str, folder: Path, examples: int) -> tuple[list[str], list[str]]:
-    """The training and dev files with the first examples."""
-    names = ["labelled.tsv"] if task == "classification" else ["pairs.src", "pairs.tgt"]
-    header = int(task == "classification")
-    found = []
-    for count in (examples, DEV):
-        part = folder / str(count)
-        part.mkdir(exist_ok=True)
-        for name in names:
-            if not (part / name).exists():
-                with (folder / name).open() as whole, (part / name).open("w") as file:
-                    file.writelines(islice(whole, count + header))
-        found.append([str(part / name) for name in names])
-    return found[0], found[1]
 
 
 class Preparation:
@@ -106,7 +62,9 @@ class Preparation:
         settings: dict[str, Any] = {**SETTINGS[task], "tensorboard": False}
         if cache is not None:
             settings["cache"] = str(cache)
-        request = RunRequest(task, train=files[0], dev=files[1], settings=settings)
+        request = RunRequest(
+            task.partition("-")[0], train=files[0], dev=files[1], settings=settings
+        )
         self.config, self.cache = make_config(request), cache
         self.seconds: dict[str, float] = {}
 
@@ -188,10 +146,11 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path("beyond-memory"))
     options = parser.parse_args()
     if options.make:
-        make(options.data, options.make)
+        MAKERS[options.task](options.data / FOLDERS.get(options.task, "."), options.make)
         return
     torch.set_num_threads(options.threads)
-    files = take_files(options.task, options.data, options.examples)
+    folder = options.data / FOLDERS.get(options.task, ".")
+    files = take_files(options.task, folder, options.examples)
     cache = None if options.in_memory else options.data / "cache"
     forget_peak()
     preparation = Preparation(options.task, files, cache)

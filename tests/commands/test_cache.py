@@ -381,10 +381,14 @@ def test_a_changed_file_is_indexed_anew_and_said(tmp_path):
     assert len(second["examples"]) + len(second["dev"]) == 81
 
 
-def test_a_full_disk_while_indexing_is_one_line(tmp_path):
-    files = write_classification(tmp_path, ["a.tsv", "b.tsv"], 400)
+@pytest.mark.parametrize(
+    ("task", "rows"),
+    [("classification", 400), ("genome", 400), ("forecasting", 100), ("transcription", 12)],
+)
+def test_a_full_disk_while_indexing_is_one_line(task, rows, tmp_path):
+    files = write_data({"task": task}, tmp_path, rows)
     before = {file: Path(file).read_bytes() for file in files}
-    command = ["train", "classification", "--train", *files, "--cache", "cache", "--out", "run"]
+    command = ["train", task, "--train", *files, "--cache", "cache", "--out", "run"]
     outcome = subprocess.run(
         [sys.executable, "-m", "ostinato", *command],
         capture_output=True,
@@ -398,8 +402,26 @@ def test_a_full_disk_while_indexing_is_one_line(tmp_path):
     last = outcome.stderr.splitlines()[-1]
     assert "cache: no space left for the index" in last and "choose another --cache" in last
     assert not (tmp_path / "run").exists()
-    assert [each.suffix for each in (tmp_path / "cache").iterdir()] == [".lock"]
+    finished = [each.name for each in (tmp_path / "cache").glob("*/index.json")]
+    # of recordings the manifest is indexed first, and then their features
+    assert len(finished) == (task == "transcription") and not list(tmp_path.glob("cache/.*.tmp"))
     assert before == {file: Path(file).read_bytes() for file in files}
+
+
+def test_a_changed_recording_is_noticed(tmp_path):
+    files = write_recordings(tmp_path, ["a.tsv"], 60)
+    settings = {"cache": str(tmp_path / "cache"), "epochs": 0.1}
+    case = CASES["recordings"]
+    train_steps(files, tmp_path / "one", case, **settings)
+    sound = tmp_path / "a.tsv0.wav"
+    os.utime(sound, (0, 0))  # copied, and otherwise the same
+    second = train_steps(files, tmp_path / "two", case, **settings)
+    assert not any("indexed anew" in each for each in second["notices"])
+    sound.write_bytes((tmp_path / "a.tsv1.wav").read_bytes())
+    third = train_steps(files, tmp_path / "three", case, **settings)
+    assert any("indexed anew" in each and "a.tsv0.wav" in each for each in third["notices"])
+    again = train_steps(files, tmp_path / "memory", case, epochs=0.1)
+    assert third["fitted"] == again["fitted"] != second["fitted"]
 
 
 @pytest.mark.parametrize(
@@ -428,7 +450,7 @@ def test_examples_that_are_in_memory_are_not_indexed(tmp_path):
 
 @pytest.mark.parametrize(
     ("name", "message"),
-    [("texts", "a folder; cache needs files"), ("series.npz", "no texts; cache is for texts")],
+    [("texts", "a folder; cache needs files"), ("series.npz", "no texts; classification has cache for texts")],
 )
 def test_a_folder_and_series_cannot_be_indexed(name, message, tmp_path):
     (tmp_path / "texts" / "good").mkdir(parents=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -13,6 +13,7 @@ import torch
 from ostinato import options
 from ostinato.commands.run.config import RunRequest
 from ostinato.commands.run.prepare import open_run
+from ostinato.data.stored.cached_folder import CachedFolder
 from ostinato.tasks import TASKS
 from ostinato.training.group import STORE
 from ostinato.training.options import Options
@@ -45,7 +46,9 @@ SETTINGS = {
     "characters": "none",  # a classifier's has a dropout of its own
     "beam": 1,
 }
-QUICK = ("language", "tagging")
+LANGUAGE = "language"  # whose option `cache` is another one
+MADE = "made.txt"  # the folders that the processes have made in the cache
+QUICK = (LANGUAGE, "tagging", "forecasting from a cache")
 CASES = {
     **{name: {} for name in TASKS if name != "captioning"},  # its batch norm looks at whole batches
     "subwords": {"task": "translation", "unit": "subword", "subword_sampling": 0.1},
@@ -60,6 +63,11 @@ CASES = {
     "sparse": {"task": "translation", "sparse_embeddings": True, "tied": False},
     "words": {"task": "language", "unit": "word"},
     "accumulate": {"task": "tagging", "accumulate": 2, "normalise": "sequences"},
+    **{
+        f"{name} from a cache": {"task": name, "cache": "cache"}
+        for name in TASKS
+        if name != LANGUAGE and "cache" in options.fields(TASKS[name].options)
+    },
     "an empty share": {"task": "classification", "batch_size": 1, "epochs": 0.003},
 }
 
@@ -70,6 +78,8 @@ def train_steps(case: str, folder: Path, *, processes: int, batch: int) -> dict:
     task = TASKS[given.pop("task", case)]
     known = {*options.fields(task.options), *options.fields(Options)}
     settings = {name: value for name, value in {**SETTINGS, **given}.items() if name in known}
+    if "cache" in given:
+        settings["cache"] = str(folder.parent / given["cache"])
     if not processes > 1 or "batch_size" not in given:
         settings["batch_size"] = batch
     request = RunRequest(task.name, seed=3, settings=settings, processes=processes)
@@ -81,6 +91,14 @@ def train_steps(case: str, folder: Path, *, processes: int, batch: int) -> dict:
 
 def process(rank: int, size: int, place: Path, cases: Sequence[str]) -> None:
     torch.set_num_threads(1)
+    make = CachedFolder.make
+
+    def make_and_note(folder: CachedFolder, write: Callable) -> dict:
+        with (place / MADE).open("a") as file:
+            file.write(f"{folder.path}\n")
+        return make(folder, write)
+
+    CachedFolder.make = make_and_note  # type: ignore[method-assign]
     os.environ.update(RANK=str(rank), WORLD_SIZE=str(size), GLOO_SOCKET_IFNAME="lo")
     for number, case in enumerate(cases):
         os.environ[STORE] = str(place / f"store {number}")
@@ -97,6 +115,9 @@ def check_law(cases: Sequence[str], place: Path) -> None:
     for worker in workers:
         worker.join(280)
         assert worker.exitcode == 0
+    cached = [case for case in cases if "cache" in CASES[case]]
+    made = (place / MADE).read_text().splitlines() if cached else []
+    assert len(made) == len(set(made)) >= len(cached)  # one process each; the other waits
     torch.set_num_threads(1)
     for case in cases:
         batch = 2 if CASES[case].get("batch_size") == 1 else 8

@@ -126,8 +126,8 @@ def stream_texts(
     for file in files:
         if not text_column and not label_column and not is_text(file):
             raise InputError(
-                f"{display_path(file)}: no texts; {option_name('cache')} is for texts in tables, "
-                f"or in a file a class; leave out {option_name('cache')}"
+                f"{display_path(file)}: no texts; classification has {option_name('cache')} for "
+                f"texts in tables, or in a file a class; leave out {option_name('cache')}"
             )
         record = None
         found = read_one(file, len(files), text_column, label_column, (), separator or " ")

@@ -86,7 +86,9 @@ class DiskArray(NDArrayOperatorsMixin):
 
 
 def in_memory(value: Any) -> Any:
-    """What is on disk as an array of numpy; anything else as it is."""
+    """What is on disk as an array of numpy, in lists and tuples, too; anything else as it is."""
+    if type(value) in (list, tuple):  # as of numpy.concatenate
+        return type(value)(map(in_memory, value))
     return np.asarray(value) if isinstance(value, DiskArray) else value
 
 

@@ -13,6 +13,7 @@ from ostinato.data.audio.recordings import Recording
 from ostinato.data.audio.stored_recordings import Described, StoredRecordings
 from ostinato.data.stored.cached_folder import CachedFolder, cache_locked, digest
 from ostinato.data.stored.ragged_file import RaggedFile, RaggedWriter
+from ostinato.data.stored.stored_records import NAME as RECORDS
 from ostinato.data.stored.stored_records import StoredRecords
 from ostinato.tasks.transcription.raw_features import read_features
 
@@ -42,7 +43,8 @@ class FeatureCache(MutableMapping[str, np.ndarray]):
         cache, name = records.folder.parent, records.folder.name
         made_by = list(front_end)
         path = cache / f"{name}-{digest(made_by)}"
-        folder = CachedFolder(path, [str(records.folder / "index.json")], made_by)
+        # the recordings as they are stored, with the hash of each sound file
+        folder = CachedFolder(path, [str(records.folder / f"{RECORDS}.npy")], made_by)
         with cache_locked(cache, name):
             if folder.why_stale(folder.read()) is not None:
                 folder.make(lambda place: write_features(place, records.folder, front_end))
