@@ -450,7 +450,10 @@ def test_examples_that_are_in_memory_are_not_indexed(tmp_path):
 
 @pytest.mark.parametrize(
     ("name", "message"),
-    [("texts", "a folder; cache needs files"), ("series.npz", "no texts; classification has cache for texts")],
+    [
+        ("texts", "a folder; cache needs files"),
+        ("series.npz", "no texts; classification has cache for texts"),
+    ],
 )
 def test_a_folder_and_series_cannot_be_indexed(name, message, tmp_path):
     (tmp_path / "texts" / "good").mkdir(parents=True)
