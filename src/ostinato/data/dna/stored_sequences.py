@@ -20,9 +20,9 @@ from ostinato.data.dna.sequences import (
     read_entries,
     read_segments,
     require_bases,
-    sort_files,
     stream_labelled,
 )
+from ostinato.data.dna.sorted_files import sort_files
 from ostinato.data.files.streams import FilePath
 from ostinato.data.stored.array_file import ArrayFile, ArrayWriter
 from ostinato.data.stored.ragged_file import RaggedFile, RaggedWriter, blocks

@@ -21,12 +21,10 @@ from ostinato.notices import notify
 from ostinato.tasks.forecasting.decisions import decide_horizon
 from ostinato.tasks.forecasting.options import ForecastingOptions
 from ostinato.tasks.forecasting.series_notices import MissingCovariates, MissingValues, OddSeries
+from ostinato.tasks.forecasting.training_windows import hold_out_ends, whole_windows
 from ostinato.tasks.forecasting.windows import Window, Windows, evaluation_cuts, series_of
 from ostinato.tasks.reader import Reader
 
-DEV_SHARE = 0.2  # of each series, at most, that is held out at its end
-DEV_WINDOWS = 64  # dev windows in total, if the series are long enough
-MOST_DEV_SERIES = 2000
 GUESS = 12  # the horizon if neither the options nor a model define it
 
 
@@ -102,9 +100,9 @@ class ForecastingReader(Reader):
 
     def read(self, files: Sequence[str], *, training: bool = False) -> Sequence[Window]:
         if training and self.options.cache is not None:
-            return self.whole(self.index(files, self.options.cache))
+            return whole_windows(self.index(files, self.options.cache), self.options.horizon or 1)
         if training:
-            return self.whole(list(self.select(files)))
+            return whole_windows(list(self.select(files)), self.options.horizon or 1)
         series = self.read_tables(files)
         self.report_statics(series)
         horizon = self.horizon_for(series)
@@ -159,19 +157,6 @@ class ForecastingReader(Reader):
             lambda folder: write_series(folder, self.select(files)),
             StoredSeries,
         )
-
-    def whole(self, series: Sequence[TimeSeries]) -> Sequence[Window]:
-        """Whole series for training."""
-        horizon = self.options.horizon or 1
-        lengths = lengths_of(series)
-        if lengths.max() <= horizon:
-            longest = series[int(lengths.argmax())]
-            raise InputError(
-                f"{longest.where}: a horizon of {horizon} is longer than the history: the longest "
-                f"series, {longest.name!r}, has {len(longest):,} values; give longer series or a "
-                f"shorter {option_name('horizon')}"
-            )
-        return Windows(series, [range(each, each + 1) for each in lengths.tolist()], horizon)
 
     def read_inputs(self, files: Sequence[str]) -> Iterator[Window]:
         series = self.read_tables(files)
@@ -250,29 +235,7 @@ class ForecastingReader(Reader):
     def hold_out(self, records: Any, *, number: int, seed: int) -> tuple[Any, Any]:
         """Holds out the end of each series: several windows if it is long enough."""
         series = series_of(records)
-        horizon = self.horizon_for(series)
-        chosen = np.random.default_rng(seed).permutation(len(records))[:MOST_DEV_SERIES]
-        wanted = max(1, -(-DEV_WINDOWS // len(chosen)))
-        lengths = lengths_of(series)
-        ends = lengths.copy()  # of the training part of each series
-        held, cuts = [], []
-        for row in np.sort(chosen).tolist():
-            length = int(lengths[row])
-            count = max(1, min(wanted, int((DEV_SHARE * length) // horizon)))
-            start = length - count * horizon
-            if start <= max(horizon, 3):
-                continue
-            ends[row] = start
-            held.append(series[row])
-            cuts.append(range(start, length - horizon + 1, horizon))
-        if not held:
-            raise InputError(
-                f"no series is long enough to hold out its last {horizon} steps; give longer "
-                f"ones, {option_name('dev')}, or a shorter {option_name('horizon')}"
-            )
-        whole = [range(each, each + 1) for each in ends.tolist()]
-        trained = cut_series(series, ends)
-        return Windows(trained, whole, horizon), Windows(held, cuts, horizon)
+        return hold_out_ends(series, self.horizon_for(series), seed)
 
     def overlap(self, records: Sequence[Window], training: Sequence[Window]) -> float:
         """The share of the windows whose future is also in the training data."""
@@ -287,16 +250,6 @@ class ForecastingReader(Reader):
             axis = other.series.axis
             seen += bool(first <= axis.times(other.cut - 1, 1)[0])
         return seen / max(1, len(records))
-
-
-def cut_series(series: Sequence[TimeSeries], ends: np.ndarray) -> Sequence[TimeSeries]:
-    """The first steps of each series, as many as `ends` [N] says."""
-    if isinstance(series, StoredSeries):
-        return series.until(ends)
-    return [
-        each.until(end) if end < len(each) else each
-        for each, end in zip(series, ends.tolist(), strict=True)
-    ]
 
 
 def static_of(series: TimeSeries, place: int) -> str:

@@ -17,10 +17,8 @@ from ostinato.data.batching.bptt_windows import Window as BpttWindow
 from ostinato.data.dna import nucleotides
 from ostinato.data.dna.sequences import DnaSequence, cut_to_middle, encode_segments
 from ostinato.data.dna.stored_sequences import StoredSequences
-from ostinato.data.files.wording import format_counts, pluralise
 from ostinato.data.text.vocabulary import Vocabulary
 from ostinato.errors import InputError, nearest, option_name
-from ostinato.notices import notify
 from ostinato.tasks.genome.bag_features import (
     BagFeatures,
     encode_features,
@@ -28,14 +26,11 @@ from ostinato.tasks.genome.bag_features import (
     restore_features,
 )
 from ostinato.tasks.genome.data_summary import DataSummary
+from ostinato.tasks.genome.decisions import check_model, decide_options, notify_data
 from ostinato.tasks.genome.labels import BACKGROUND_NAMES
 from ostinato.tasks.genome.options import GenomeOptions
 from ostinato.tasks.preprocessing import Preprocessing
 from ostinato.tasks.shared.label_counts import encode_labels
-from ostinato.tasks.unsuitable import Unsuitable
-
-ONLY_SEQUENCES = ("k-mers", "weight-matrix", "feedforward")  # for labels of sequences only
-ONLY_BASES = ("hmm",)  # for labels of bases only
 
 
 @dataclass(frozen=True)
@@ -292,49 +287,3 @@ def vary_strand(example: Example, draw: int) -> Example:
     if targets is not None and targets.dim() > 0:
         targets = targets.flip(0)
     return Example(torch.from_numpy(ids), targets)
-
-
-def decide_options(options: GenomeOptions, summary: DataSummary) -> GenomeOptions:
-    """Fills in dev metric, pooling, and the input length of a feed-forward network."""
-    lengths, fixed_length = summary.lengths, options.fixed_length
-    if options.model == "feedforward" and fixed_length is None:
-        fixed_length = max(1, int(np.quantile(lengths, 0.95)))
-    return replace(
-        options,
-        dev_metric=options.dev_metric or ("f1" if summary.per_base else "accuracy"),
-        pooling=options.pooling or ("middle" if lengths.min() == lengths.max() else "max"),
-        fixed_length=fixed_length,
-    )
-
-
-def check_model(options: GenomeOptions, summary: DataSummary) -> None:
-    """Raises Unsuitable for a model that cannot learn these labels or lengths."""
-    if options.model in (ONLY_SEQUENCES if summary.per_base else ONLY_BASES):
-        needed = "one label a sequence" if summary.per_base else "labels of bases"
-        raise Unsuitable(f"{option_name('model')} {options.model} needs {needed}")
-    shortest, longest = summary.lengths.min(), summary.lengths.max()
-    if options.model == "weight-matrix" and shortest < longest:
-        raise Unsuitable(
-            f"{option_name('model')} weight-matrix needs sequences of one length; "
-            f"these have {shortest:,} to {longest:,} bases"
-        )
-
-
-def notify_data(options: GenomeOptions, summary: DataSummary) -> None:
-    """Notifies of the number of examples of each label, and of sequences that are cut."""
-    lengths, names = summary.lengths, summary.names
-    if not summary.per_base:
-        notify(f"{len(names)} labels: {format_counts(summary.counts)}")
-        longer = int((lengths > options.maximum_length).sum())
-        if longer:
-            notify(
-                f"{longer:,} sequences longer than {option_name('maximum_length')} "
-                f"{options.maximum_length:,}: "
-                "their middle is read"
-            )
-        return
-    notify(
-        f"{lengths.sum(dtype=np.int64):,} bases in {len(lengths):,} "
-        f"{pluralise('sequence', len(lengths))}, {summary.segments:,} "
-        f"{pluralise('segment', summary.segments)}: {', '.join(names)}"
-    )

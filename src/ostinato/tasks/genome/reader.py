@@ -12,11 +12,11 @@ from ostinato.data.dna.fasta import StreamedSequence
 from ostinato.data.dna.nucleotides import find_invalid_letter
 from ostinato.data.dna.sequences import (
     DnaSequence,
-    expand_folder,
     parse_labels,
     read_labelled,
     read_unlabelled,
 )
+from ostinato.data.dna.sorted_files import expand_folder
 from ostinato.data.dna.stored_sequences import StoredSequences, open_sequences, write_sequences
 from ostinato.data.files.wording import display_path
 from ostinato.data.stored.indexed_records import IndexedFiles, index_files

@@ -18,7 +18,8 @@ from ostinato.metrics import METRICS
 from ostinato.tasks.baseline import Baseline
 from ostinato.tasks.prediction import Counts
 from ostinato.tasks.task import Task
-from ostinato.tasks.transcription.preprocessing import TranscriptionPreprocessing, described
+from ostinato.tasks.transcription.measured_features import described
+from ostinato.tasks.transcription.preprocessing import TranscriptionPreprocessing
 
 FEW_CLASSES = 30  # with at most this many transcripts, recordings are compared
 TEMPLATES = 200  # training recordings compared with, over all transcripts

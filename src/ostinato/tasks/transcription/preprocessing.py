@@ -30,6 +30,7 @@ from ostinato.tasks.transcription.features import (
     normalise_recording,
 )
 from ostinato.tasks.transcription.front_end_choice import choose_front_end
+from ostinato.tasks.transcription.measured_features import MeasuredFeatures, described
 from ostinato.tasks.transcription.options import TranscriptionOptions
 from ostinato.tasks.transcription.raw_features import read_features, whole_features
 from ostinato.tasks.transcription.reader import notify_left_out
@@ -284,48 +285,6 @@ class TranscriptionPreprocessing(Preprocessing):
             np.fromiter(self.measure(records), np.int32, number),
             np.fromiter((len(self.targets(text)) for text in texts), np.int32, number),
         )
-
-
-class MeasuredFeatures:
-    """The raw features of recordings, one after another; counts their frames meanwhile.
-
-    Args:
-        records: The recordings.
-        front_end: What computes features of sound.
-        cache: Features that were computed already.
-
-    Attributes:
-        frames: The number of frames so far.
-        size: Features a frame.
-
-    Raises:
-        InputError: Recordings with different numbers of features a frame.
-    """
-
-    def __init__(
-        self, records: Sequence[Recording], front_end: FrontEnd | None, cache: FeatureCache
-    ):
-        self.records, self.front_end, self.cache = records, front_end, cache
-        self.frames, self.size = 0, 0
-
-    def __iter__(self) -> Iterator[np.ndarray]:
-        for record in self.records:
-            frames = whole_features(record, self.front_end, self.cache)
-            self.size = self.size or frames.shape[1]
-            if frames.shape[1] != self.size:
-                raise InputError(
-                    f"{record.where}: {frames.shape[1]} features a frame, but the first recording "
-                    f"has {self.size}"
-                )
-            self.frames += len(frames)
-            yield frames
-
-
-def described(records: Sequence[Recording]) -> Iterator[Recording]:
-    """The recordings; those on disk without features that are given."""
-    if isinstance(records, StoredRecordings):
-        return (each.recording for each in records.described)
-    return iter(records)
 
 
 def normalise_text(text: str, options: TranscriptionOptions) -> str:
