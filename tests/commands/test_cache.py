@@ -424,6 +424,22 @@ def test_a_changed_recording_is_noticed(tmp_path):
     assert third["fitted"] == again["fitted"] != second["fitted"]
 
 
+def test_a_folder_of_recordings_with_one_more(tmp_path):
+    sounds = tmp_path / "sounds"
+    sounds.mkdir()
+    write_recordings(sounds, ["metadata.tsv"], 60)
+    settings = {"cache": str(tmp_path / "cache"), "epochs": 0.1}
+    case = CASES["recordings"]
+    first = train_steps([str(sounds)], tmp_path / "one", case, **settings)
+    assert isinstance(first["train"], RecordsOnDisk)
+    with (sounds / "metadata.tsv").open("a") as file:
+        file.write("metadata.tsv0.wav\tgo\n")
+    second = train_steps([str(sounds)], tmp_path / "two", case, **settings)
+    assert any("indexed anew" in each for each in second["notices"])
+    memory = train_steps([str(sounds)], tmp_path / "memory", case, epochs=0.1)
+    assert second["fitted"] == memory["fitted"] != first["fitted"]
+
+
 @pytest.mark.parametrize(
     ("content", "name", "message"),
     [

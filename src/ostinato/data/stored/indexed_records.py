@@ -35,12 +35,14 @@ class IndexedFiles(NamedTuple):
         name: the first part of the name of what is made there: the task's.
         files: to be read.
         settings: what decides which records are read of the files, as JSON can hold it.
+        folders: to be read, too; when a file in one of them has changed, all is indexed anew.
     """
 
     cache: str
     name: str
     files: Sequence[str]
     settings: dict[str, Any]
+    folders: Sequence[str] = ()
 
 
 def index_records(
@@ -89,9 +91,12 @@ def index_files(
             raise InputError(
                 f"{option_name('cache')}: standard input cannot be read again; give a file"
             )
-    paths = [str(Path(file).absolute()) for file in given.files]
+    names = (*given.files, *given.folders)
+    paths = [str(Path(each).absolute()) for each in names]
     name = f"{given.name}-{digest([paths, given.settings])}"
-    folder = CachedFolder(cache / name, given.files, given.settings)
+    inside = [describe_folder(each) for each in given.folders]
+    made_by = [given.settings, inside] if inside else given.settings
+    folder = CachedFolder(cache / name, given.files, made_by)
     with cache_locked(cache, name):
         index = folder.read()
         reason = folder.why_stale(index) or find_change(folder.path)
@@ -105,10 +110,17 @@ def index_files(
     facts = index["facts"]
     size, seconds = megabytes(folder_size(folder.path)), facts["seconds"]
     notify(
-        f"{' '.join(map(display_path, given.files))}: {facts['records']:,} examples, read from "
+        f"{' '.join(map(display_path, names))}: {facts['records']:,} examples, read from "
         f"{cache} while training ({size}, indexed in {seconds:,.0f} s)"
     )
     return read(folder.path)
+
+
+def describe_folder(folder: str) -> str:
+    """A digest of the names, sizes and times of the files in a folder."""
+    files = sorted(path for path in Path(folder).rglob("*") if path.is_file())
+    found = [(path, path.stat()) for path in files]
+    return digest([(str(path), stat.st_size, stat.st_mtime_ns) for path, stat in found])
 
 
 def write_with_notices(folder: Path, write: Callable[[Path], int]) -> dict[str, Any]:

@@ -82,8 +82,10 @@ class TranscriptionReader(Reader):
         """The training recordings of files, kept in a cache folder."""
         names = ("audio_column", "text_column", "audio_folder")
         settings = {name: getattr(self.options, name) for name in names}
+        folders = [file for file in files if Path(file).is_dir()]
+        tables = [file for file in files if file not in folders]
         return index_files(
-            IndexedFiles(cache, self.task_name, files, settings),
+            IndexedFiles(cache, self.task_name, tables, settings, folders),
             lambda folder: write_recordings(folder, self.select(files)),
             StoredRecordings,
             find_changed_sound,
