@@ -114,18 +114,20 @@ def test_a_busy_processor_is_seen(clock):
     assert time_budget.measure_slowness(1000.0) == 5.0
 
 
-def test_the_baseline_is_fitted_to_what_there_is_time_for(clock):
+@pytest.mark.parametrize(("name", "number"), [("classification", 2000), ("translation", 1000)])
+def test_the_baseline_is_fitted_to_what_there_is_time_for(clock, name, number):
     fitted = []
 
     def fit(records):
         fitted.append(len(records))
         clock.seconds += 0.01 * len(records)
 
-    task = SimpleNamespace(fit_baseline=fit)
+    made = TASKS[name].create({})
+    task = SimpleNamespace(fit_baseline=fit, options=made.options, predictor=made.predictor)
     time_budget.fit_baseline(task, list(range(8000)), limit=None)
     time_budget.fit_baseline(task, list(range(8000)), limit=100.0)
     time_budget.fit_baseline(task, list(range(1000)), limit=0.1)
-    assert fitted == [8000, 500, 2000, 1000]
+    assert fitted == [8000, 500, number, 1000]
 
 
 def test_a_forecast_is_said_once():

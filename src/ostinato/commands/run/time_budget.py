@@ -21,13 +21,14 @@ from ostinato.data.files.wording import pluralise
 from ostinato.data.stored.stored_records import RecordsOnDisk
 from ostinato.notices import notify, silence_notices
 from ostinato.tasks.baseline import Baseline
+from ostinato.tasks.shared.joint_labels import JointOptions
 from ostinato.tasks.task import Task
 
 # the largest shares of the limit
 DEV_SHARE = 0.03  # one evaluation on the dev set
 TEST_SHARE = 0.2
-FITTING_SHARE = 0.2  # fitting the baseline: in a short run, answers depend on it the most
-BASELINE_SHARE = 0.1  # the baseline's scores
+INTERPOLATED_SHARE = 0.2  # fitting a baseline that is interpolated with the network
+BASELINE_SHARE = 0.1  # fitting another one; the scores of any
 RESERVED_SHARE = 0.6  # everything after the last step
 TIMING_SHARE = 0.003  # each of these timings
 EVALUATING_SHARE = 1 / 7  # of the time since the last evaluation
@@ -218,7 +219,8 @@ def fit_baseline(task: Task, records: Any, limit: float | None) -> Baseline:
             notify(f"the baseline is fitted to {part}, which it holds in memory")
     if limit is None or len(records) <= ENOUGH_TO_TIME:
         return task.fit_baseline(records)
-    most = FITTING_SHARE * limit
+    interpolated = isinstance(task.options, JointOptions) and not task.predictor.baseline_replaces
+    most = (INTERPOLATED_SHARE if interpolated else BASELINE_SHARE) * limit
     number = len(records) // 16
     began = time.perf_counter()
     with silence_notices():
