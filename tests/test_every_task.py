@@ -291,7 +291,7 @@ def test_an_unknown_setting():
         ostinato.train("translation", hiden_size=3)
 
 
-JOINT = {"classification", "genome", "language", "melody", "video"}
+JOINT = {"classification", "genome", "language", "melody", "tagging", "video"}
 
 
 def test_network_and_baseline_together(trained, tmp_path):

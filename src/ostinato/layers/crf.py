@@ -115,12 +115,17 @@ class CRF(nn.Module):
 
     def marginals(self, emissions: Tensor, lengths: Tensor) -> Tensor:
         """p(y_t = k | x) [B, T, K] of emissions [B, T, K]; zero beyond each length."""
-        with torch.enable_grad():  # the gradient of log Z is the expectation
-            emissions = emissions.detach().requires_grad_()
-            total = log_partition(
-                emissions, lengths, Potentials(*(part.detach() for part in self.potentials()))
-            ).sum()
-            return torch.autograd.grad(total, emissions)[0]
+        return marginals(emissions, lengths, self.potentials())
+
+
+def marginals(emissions: Tensor, lengths: Tensor, potentials: Potentials) -> Tensor:
+    """p(y_t = k | x) [B, T, K] of emissions [B, T, K]; zero beyond each length."""
+    # the gradient of log Z is the expectation; clones may have one also where inference began
+    with torch.inference_mode(False), torch.enable_grad():
+        emissions = emissions.detach().clone().requires_grad_()
+        fixed = Potentials(*(part.detach().clone() for part in potentials))
+        total = log_partition(emissions, lengths.clone(), fixed).sum()
+        return torch.autograd.grad(total, emissions)[0]
 
 
 def path_scores(

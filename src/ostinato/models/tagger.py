@@ -19,7 +19,7 @@ from ostinato.cells.state import State
 from ostinato.data.batching.batch import IGNORE, Batch, pad
 from ostinato.decoding.viterbi import Path, k_best
 from ostinato.layers.character_encoder import CharacterEncoder
-from ostinato.layers.crf import CRF, Potentials, log_partition, path_scores
+from ostinato.layers.crf import CRF, Potentials, log_partition, marginals, path_scores
 from ostinato.layers.dropout import Dropout
 from ostinato.layers.embedding import Embedding
 from ostinato.layers.recurrent import Recurrent, bidirectional_hidden_size
@@ -206,8 +206,20 @@ def log_normaliser(
     """log Z [B], by which a path's score exceeds its log-probability; zero without a CRF."""
     if not model.normalised:
         return emissions.new_zeros(len(batch))
-    finite = Potentials(*(part.clamp(min=-1e4) for part in potentials))
-    return log_partition(emissions, batch.lengths, finite)
+    return log_partition(emissions, batch.lengths, make_finite(potentials))
+
+
+def make_finite(potentials: Potentials) -> Potentials:
+    """Very low scores in place of -inf, of which there are no gradients."""
+    return Potentials(*(part.clamp(min=-1e4) for part in potentials))
+
+
+def label_probabilities(model: Tagger | TaggerEnsemble, batch: Batch) -> Tensor:
+    """The probability of each label at each step [B, T, K], summed over all label sequences."""
+    emissions, potentials = model(batch)
+    if not model.normalised:
+        return emissions.softmax(-1)
+    return marginals(emissions, batch.lengths, make_finite(potentials))
 
 
 def best_labels(

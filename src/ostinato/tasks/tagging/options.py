@@ -10,6 +10,7 @@ from ostinato.errors import InputError, option_name
 from ostinato.options import OneOf, option
 from ostinato.tasks.shared.cache_options import CacheOptions
 from ostinato.tasks.shared.contextual_options import ContextualOptions
+from ostinato.tasks.shared.joint_labels import JointOptions
 from ostinato.tasks.shared.model_choice import ModelChoice
 from ostinato.tasks.shared.recurrent_options import MergeOptions
 
@@ -21,7 +22,7 @@ DevMetric = Literal["accuracy", "f1"]
 
 
 @dataclass(frozen=True)
-class TaggingOptions(ModelChoice, ContextualOptions, CacheOptions, MergeOptions):
+class TaggingOptions(ModelChoice, JointOptions, ContextualOptions, CacheOptions, MergeOptions):
     closed_form_models: ClassVar[tuple[str, ...]] = CLOSED_FORM
 
     # the data

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, BinaryIO
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -18,12 +20,18 @@ from ostinato.decoding.viterbi import Path
 from ostinato.metrics import METRICS
 from ostinato.models.tagger import best_labels
 from ostinato.notices import notify
+from ostinato.tasks.baseline import Baseline
 from ostinato.tasks.prediction import Counts, Prediction
 from ostinato.tasks.predictor import Predictor
 from ostinato.tasks.shared.class_scores import natural_order, score_classes
 from ostinato.tasks.shared.inference import answer_in_batches
+from ostinato.tasks.shared.joint_labels import (
+    JointLabels,
+    join_labels,
+)
 from ostinato.tasks.shared.label_counts import draw_confusion
 from ostinato.tasks.tagging.closed_form_tagger import ClosedFormTagger
+from ostinato.tasks.tagging.joint_tags import JointTags
 from ostinato.tasks.tagging.network import require_tagger
 from ostinato.tasks.tagging.options import TaggingOptions
 from ostinato.tasks.tagging.preprocessing import TaggingPreprocessing
@@ -103,16 +111,46 @@ class TaggingPredictor(Predictor):
         return why_not_step_by_step(network)
 
     def predict(self, network: nn.Module, records: Sequence[Sentence]) -> list[Tagged]:
-        found = self.search(network, records, k=self.options.k_best)
+        found = self.find_taggings(network, records, k=self.options.k_best)
         return [
             Tagged(
                 record,
-                [(self.tags_of(path), path.score) for path in paths],
+                taggings,
                 k_best=self.options.k_best,
                 unknown=self.preprocessing.share_unknown(record.words),
             )
-            for record, paths in zip(records, found, strict=True)
+            for record, taggings in zip(records, found, strict=True)
         ]
+
+    def find_taggings(
+        self,
+        network: nn.Module,
+        records: Sequence[Sentence],
+        *,
+        k: int = 1,
+        probabilities: bool = True,
+    ) -> list[list[tuple[Sequence[str], float]]]:
+        """The k most probable taggings of each record in the scheme of the files, with their
+        scores; see `search`.
+        """
+        if isinstance(network, JointLabels) and self.joint_tags is not None:
+            rows = self.joint_tags.probabilities(network, records)
+            return [list(self.joint_tags.decode(row, k)) for row in rows]
+        found = self.search(network, records, k=k, probabilities=probabilities)
+        return [[(self.tags_of(path), path.score) for path in paths] for paths in found]
+
+    # interpolation with the baseline
+
+    @cached_property
+    def joint_tags(self) -> JointTags | None:
+        return JointTags.of(self.preprocessing)
+
+    def join(self, network: nn.Module, baseline: Baseline, weight: float) -> nn.Module | None:
+        return None if self.joint_tags is None else join_labels(network, baseline, weight)
+
+    def unit_log_probabilities(self, network: nn.Module, records: Sequence[Sentence]) -> np.ndarray:
+        assert self.joint_tags is not None  # otherwise join returns None
+        return self.joint_tags.log_probabilities_of_words(network, records)
 
     def tags_of(self, path: Path) -> Sequence[str]:
         """The tags of a path, in the scheme of the files."""
@@ -166,6 +204,12 @@ class TaggingPredictor(Predictor):
         parts = [
             (row, part) for row, record in enumerate(records) for part in split_tagged(record, size)
         ]
+        if isinstance(network, JointLabels) and self.joint_tags is not None:
+            rows = self.joint_tags.probabilities(network, records)
+            return [
+                self.joint_tags.log_probability(row, record.tags)
+                for row, record in zip(rows, records, strict=True)
+            ]
         if isinstance(network, ClosedFormTagger):
             return [
                 network.log_probability(record.words, fitted.to_network_tags(record.tags))
@@ -209,8 +253,8 @@ class TaggingPredictor(Predictor):
     def count_quickly(
         self, network: nn.Module, records: Sequence[Sentence], metric: str
     ) -> list[Counts]:
-        found = self.search(network, records, probabilities=False)
-        taggings = [self.tags_of(paths[0]) for paths in found]
+        found = self.find_taggings(network, records, probabilities=False)
+        taggings = [best[0][0] for best in found]
         return count_tags(taggings, records, span_reader(self.preprocessing))[metric]
 
     def analyse(
