@@ -8,9 +8,10 @@ import torch
 from ostinato.cells import CELLS
 from ostinato.data.batching.batch import IGNORE, Example, collate
 from ostinato.decoding.transducer import path_nodes
-from ostinato.models import transducer
+from ostinato.models import transducer_head
 from ostinato.models.speech_encoder import SpeechEncoder
-from ostinato.models.transducer import TransducerHead, TransducerSteps, TransducerTranscriber
+from ostinato.models.transducer import TransducerTranscriber
+from ostinato.models.transducer_head import JoinedHeads, TransducerHead, TransducerSteps
 
 
 def build(cell="gru", *, ctc_weight=0.25, bidirectional=True):
@@ -68,7 +69,7 @@ def test_blocks_of_frames_give_the_same_loss_and_gradient(monkeypatch):
         return [loss.detach(), *(each.grad.clone() for each in model.parameters())]
 
     whole = gradients()
-    monkeypatch.setattr(transducer, "MOST_NUMBERS", 200)
+    monkeypatch.setattr(transducer_head, "MOST_NUMBERS", 200)
     for one, other in zip(whole, gradients(), strict=True):
         torch.testing.assert_close(one, other)
 
@@ -107,6 +108,25 @@ def test_the_alignment_is_the_most_probable_and_its_posteriors_are_along_it():
             assert float(rows[span.start, span.label].detach()) == pytest.approx(
                 span.log_probability, abs=1e-5
             )
+
+
+def test_heads_together_have_the_mean_probability_at_every_node():
+    torch.manual_seed(0)
+    heads = [
+        TransducerHead(CELLS[cell], size, 4, memory_size=memory, embedding_size=3).eval()
+        for cell, size, memory in (("gru", 8, 6), ("lstm", 5, 7))
+    ]
+    joined, targets = JoinedHeads(heads), torch.tensor([[2, 1, 3]])
+    outputs = [torch.randn(1, 4, 6), torch.randn(1, 4, 7)]
+    together = joined.lattice(torch.cat(outputs, -1), targets)
+    alone = [head.lattice(each, targets) for head, each in zip(heads, outputs, strict=True)]
+    for found, *each in zip(together, *alone, strict=True):
+        torch.testing.assert_close(found.exp(), torch.stack(each).exp().mean(0))
+    steps, state = TransducerSteps(joined), None
+    whole = joined.predictions(targets)[0]
+    for place, label in enumerate([0, 2, 1, 3]):
+        one, state = steps.predict(label, state)
+        torch.testing.assert_close(one[0], whole[place], rtol=1e-5, atol=1e-6)
 
 
 def test_it_learns_to_write_what_it_was_taught():

@@ -122,7 +122,7 @@ def test_an_attention_decoder_alone(features, tmp_path):
     assert len(model.score(records)) == 2
     with pytest.raises(InputError, match="no CTC output"):
         model.task.predictor.recogniser.score_labels(model.network, [])
-    with pytest.raises(InputError, match="decoder ctc"):
+    with pytest.raises(InputError, match="decoder ctc, joint or transducer"):
         ostinato.load(f"{tmp_path / 'run'},{tmp_path / 'run'}").predictions(records)
 
 

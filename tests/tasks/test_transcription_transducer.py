@@ -90,10 +90,22 @@ def test_ctc_alone_is_asked_for_when_predicting(both, live, features):
     assert sum(one == other for one, other in zip(texts, TEXTS, strict=True)) >= 6
     together = package.load(f"{both.folder},{both.folder}", ctc_weight=1.0)
     assert [each.text for each in together.predictions(records)] == texts
-    with pytest.raises(InputError, match="ctc_weight 1"):
-        package.load(f"{both.folder},{both.folder}").predictions(records)
     with pytest.raises(InputError, match="no CTC output: it was trained with ctc_weight 0"):
         package.load(live.folder, ctc_weight=1.0).predictions(records)
+
+
+def test_several_runs_decode_together(both, features, tmp_path):
+    """Twice the same run gives what it gives; another one has its say."""
+    records = both.task.reader.read([features])[:8]
+    twice = package.load(f"{both.folder},{both.folder}").predictions(records)
+    for one, other in zip(twice, both.predictions(records), strict=True):
+        assert one.text == other.text
+        assert one.answers[0][1] == pytest.approx(other.answers[0][1], abs=1e-4)
+    weak = train(features, tmp_path / "run", epochs=0.2, seed=2, hidden_size=16)
+    mixed = package.load(f"{both.folder},{weak.folder}")
+    answers = [each.answers[0][1] for each in mixed.predictions(records)]
+    assert all(answer < each.answers[0][1] for answer, each in zip(answers, twice, strict=True))
+    assert "an ensemble" in mixed.task.predictor.why_no_streamer(mixed.network)
 
 
 @pytest.mark.parametrize("options", [{}, {"beam": 3}], ids=["greedy", "beam"])

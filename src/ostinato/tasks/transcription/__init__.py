@@ -30,10 +30,11 @@ def next_commands(task: Task, run: str, file: str | None) -> list[str]:
 
 
 def combine(networks: list[nn.Module]) -> nn.Module:
-    """Makes an ensemble that decodes by CTC; InputError for models without CTC."""
+    """Makes an ensemble that decodes by CTC or a transducer; InputError for attention alone."""
     if any(isinstance(network, AttentionTranscriber) for network in networks):
         raise InputError(
-            "several runs decode together by CTC: train them with --decoder ctc or joint"
+            "attention decoders of several runs do not decode together: train them with --decoder "
+            "ctc, joint or transducer"
         )
     return TranscriberEnsemble(networks)
 

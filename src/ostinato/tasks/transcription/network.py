@@ -13,7 +13,8 @@ from ostinato.models.attention_transcriber import (
 from ostinato.models.encoder_decoder import Decoder
 from ostinato.models.speech_encoder import SpeechEncoder
 from ostinato.models.transcriber import Transcriber
-from ostinato.models.transducer import TransducerHead, TransducerTranscriber
+from ostinato.models.transducer import TransducerTranscriber
+from ostinato.models.transducer_head import TransducerHead
 from ostinato.tasks.transcription.options import TranscriptionOptions
 from ostinato.tasks.transcription.preprocessing import TranscriptionPreprocessing
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from ostinato.data.batching.batch import Batch, Example
@@ -14,6 +15,7 @@ from ostinato.errors import InputError, option_name
 from ostinato.models.attention_transcriber import AttentionTranscriber, JointTranscriber
 from ostinato.models.transcriber import Transcriber, TranscriberEnsemble, TranscriberStream
 from ostinato.models.transducer import TransducerTranscriber
+from ostinato.models.transducer_head import JoinedHeads
 from ostinato.tasks.shared.inference import answer_in_batches
 from ostinato.tasks.transcription.decoder import Decoder
 from ostinato.tasks.transcription.label_search import Heard, LabelSearch
@@ -39,13 +41,16 @@ class Recogniser:
         """The network's outputs for every example, as decoding needs them."""
         if self.decoder.options.by_ctc:
             return [Heard(rows) for rows in self.score_labels(network, examples)]
-        if isinstance(network, TranscriberEnsemble) or not hasattr(network, "encoder"):
+        members = list_members(network)
+        if len(members) > 1 and not self.decoder.options.transduces:
             raise InputError(
-                f"several runs decode together by CTC only: add {option_name('ctc_weight')} 1"
+                f"attention decoders of several runs do not decode together: add "
+                f"{option_name('ctc_weight')} 1"
             )
 
         def encode(batch: Batch) -> list[Heard]:
-            outputs, lengths = network.encoder(batch.inputs, batch.lengths)
+            heard = [each.encoder(batch.inputs, batch.lengths) for each in members]
+            outputs, lengths = torch.cat([each for each, _ in heard], -1), heard[0][1]
             found: list[Any] = [None] * len(outputs)
             if isinstance(network, JointTranscriber):
                 found = list(network.label_log_probabilities(outputs).cpu().numpy())
@@ -66,8 +71,10 @@ class Recogniser:
             search = LabelSearch(network.head, self.decoder)
             return search.transcribe(heard, name=name, seconds=seconds)
         if self.decoder.options.transduces:
-            outputs = network.output.weight.new_zeros(0) if heard.outputs is None else heard.outputs
-            transducer = TransducerSearch(network.head, self.decoder)
+            outputs = torch.zeros(0) if heard.outputs is None else heard.outputs
+            heads = [each.head for each in list_members(network)]
+            head = heads[0] if len(heads) == 1 else JoinedHeads(heads)
+            transducer = TransducerSearch(head, self.decoder)
             return transducer.transcribe(outputs, name=name, seconds=seconds)
         assert heard.rows is not None
         return self.decoder.transcribe(heard.rows, name=name, seconds=seconds)
@@ -103,9 +110,14 @@ def give_output(output: Tensor) -> Tensor:
     return output
 
 
+def list_members(network: Any) -> list[Any]:
+    """The networks of an ensemble, or the one."""
+    return network.members if isinstance(network, TranscriberEnsemble) else [network]
+
+
 def check_ctc(network: Any) -> None:
     """InputError for a network without a trained CTC output."""
-    for member in getattr(network, "members", [network]):
+    for member in list_members(network):
         if isinstance(member, AttentionTranscriber):
             raise InputError(
                 f"the model has no CTC output: it was trained with {option_name('decoder')} "

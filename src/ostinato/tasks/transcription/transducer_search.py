@@ -18,7 +18,7 @@ from ostinato.decoding.transducer import (
     TransducerBeam,
     TransducerHypothesis,
 )
-from ostinato.models.transducer import TransducerHead, TransducerSteps
+from ostinato.models.transducer_head import TransducerLattice, TransducerSteps
 from ostinato.tasks.transcription.decoder import PICTURED, Decoder
 from ostinato.tasks.transcription.transcript import Transcript
 
@@ -31,7 +31,7 @@ class TransducerSearch:
         decoder: The settings of decoding, with the language model.
     """
 
-    def __init__(self, head: TransducerHead, decoder: Decoder):
+    def __init__(self, head: TransducerLattice, decoder: Decoder):
         self.head, self.decoder = head, decoder
         self.steps = TransducerSteps(head)
 
