@@ -44,7 +44,7 @@ def test_ends_are_appended():
     assert with_end(targets).tolist() == [[3, 4, 0], [5, 0, -100]]
 
 
-@pytest.mark.parametrize("attention", ["additive", "general", "dot"])
+@pytest.mark.parametrize("attention", ["additive", "general", "dot", "location"])
 @pytest.mark.parametrize("kind", ["attention", "joint"])
 def test_a_batch_is_one_by_one(kind, attention):
     model = build(kind, attention)
@@ -71,8 +71,26 @@ def test_the_loss_is_the_sum_of_steps_and_of_both_parts():
     assert float(model.loss(batch).total) == pytest.approx(expected, rel=1e-5)
 
 
-def test_it_learns():
-    model, batch = build("attention"), collate(examples())
+@pytest.mark.parametrize("attention", ["additive", "location"])
+def test_step_by_step_is_the_whole(attention):
+    """Location-aware attention carries its weights from step to step."""
+    model, batch = build("attention", attention), collate(examples())
+    outputs, lengths = model.encoder(batch.inputs, batch.lengths)
+    state = model.head.start(outputs, lengths)
+    targets = with_end(batch.targets)
+    total = torch.zeros(len(targets))
+    given = torch.zeros(len(targets), dtype=torch.int64)
+    for wanted in targets.T:
+        logits, state = model.head.step(given, state)
+        scores = logits.log_softmax(-1).gather(1, wanted.clamp(min=0)[:, None])[:, 0]
+        total -= torch.where(wanted >= 0, scores, 0.0)
+        given = wanted.clamp(min=0)
+    torch.testing.assert_close(total, model.head.losses(outputs, lengths, batch))
+
+
+@pytest.mark.parametrize("attention", ["additive", "location"])
+def test_it_learns(attention):
+    model, batch = build("attention", attention), collate(examples())
     optimizer = torch.optim.Adam(model.parameters(), 0.02)
     first = None
     for _ in range(60):

@@ -101,12 +101,16 @@ class Attention(nn.Module):
             mask,
         )
 
-    def forward(self, query: Tensor, memory: Memory) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, query: Tensor, memory: Memory, before: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
         """Attends to the memory.
 
         Args:
             query: [N, U, Q] with N = B * width.
             memory: Of B sources.
+            before: The weights of the step before [N, S], which only location-aware attention
+                reads.
 
         Returns:
             The contexts [N, U, M] and the weights [N, U, S]; both zero for a source without a

@@ -17,6 +17,7 @@ from ostinato.kernels import linear
 from ostinato.layers.attention import Attention, Memory
 from ostinato.layers.dropout import Dropout
 from ostinato.layers.embedding import Embedding
+from ostinato.layers.location_attention import LocationAttention
 from ostinato.layers.recurrent import Recurrent
 
 
@@ -47,7 +48,7 @@ class Decoder(nn.Module):
         hidden_size: Units of a layer, H.
         memory_size: Size of the encoder's outputs, M.
         layers: Stacked layers.
-        attention: `none`, `dot`, `general` or `additive`.
+        attention: `none`, `dot`, `general`, `additive` or `location`.
         context: `initial`: the source's final state is the decoder's initial state; `every`: its
             vector is an input of every step as well.
         input_feeding: Whether h~ of the previous step is an input; needs attention.
@@ -80,9 +81,7 @@ class Decoder(nn.Module):
         size = embedding.embedding_dim
         input_size = size + memory_size * (context == "every") + size * input_feeding
         self.recurrent = Recurrent(cell, input_size, hidden_size, layers=layers, dropout=dropout)
-        self.attention = (
-            None if attention == "none" else Attention(attention, hidden_size, memory_size)
-        )
+        self.attention = build_attention(attention, hidden_size, memory_size)
         self.readout = build_readout(
             hidden_size, None if self.attention is None else memory_size, size, tied
         )
@@ -105,20 +104,34 @@ class Decoder(nn.Module):
         if state.feed is not None:
             inputs = torch.cat([inputs, state.feed.unsqueeze(1)], -1)
         outputs, recurrent = self.recurrent(inputs, None, state.recurrent)
-        hidden, weights = self.attend(outputs, state.memory)
+        hidden, weights = self.attend(outputs, state.memory, state.weights)
         feed = hidden[:, -1] if self.input_feeding else None
         last_weights = None if weights is None else weights[:, -1]
         return self.output_dropout(hidden), state._replace(
             recurrent=recurrent, feed=feed, weights=last_weights
         )
 
-    def attend(self, outputs: Tensor, memory: Memory | None) -> tuple[Tensor, Tensor | None]:
-        """h [N, U, H] -> h~ [N, U, E] and the attention weights [N, U, S] (None without any)."""
+    def attend(
+        self, outputs: Tensor, memory: Memory | None, before: Tensor | None = None
+    ) -> tuple[Tensor, Tensor | None]:
+        """h [N, U, H] -> h~ [N, U, E] and the attention weights [N, U, S] (None without any);
+        `before`: those of the step before [N, S].
+        """
         if self.attention is None:
             return (outputs if self.readout is None else apply_tanh(self.readout, outputs)), None
-        context, weights = self.attention(self.dropout(outputs), memory)  # [N, U, M], [N, U, S]
+        # [N, U, M], [N, U, S]
+        context, weights = self.attention(self.dropout(outputs), memory, before)
         assert self.readout is not None
         return apply_tanh(self.readout, torch.cat([context, outputs], -1)), weights
+
+
+def build_attention(kind: str, hidden_size: int, memory_size: int) -> Attention | None:
+    """An attention of a kind; None for `none`."""
+    if kind == "none":
+        return None
+    if kind == "location":
+        return LocationAttention(hidden_size, memory_size)
+    return Attention(kind, hidden_size, memory_size)
 
 
 def build_readout(

@@ -102,8 +102,10 @@ class TranscriptionOptions(AugmentationOptions, BidirectionalOptions, CacheOptio
         maximum=1,
         when_predicting=True,
     )
-    attention: Literal["additive", "general", "dot"] = option(
-        "additive", "how an attention decoder scores the encoder's outputs"
+    attention: Literal["location", "additive", "general", "dot"] = option(
+        "additive",
+        "how an attention decoder scores the encoder's outputs; location: additive, and it knows "
+        "where it attended before",
     )
     label_smoothing: float = option(
         0.1, "of an attention decoder's targets", minimum=0, maximum=0.99
