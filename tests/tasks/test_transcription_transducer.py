@@ -94,6 +94,14 @@ def test_ctc_alone_is_asked_for_when_predicting(both, live, features):
         package.load(live.folder, ctc_weight=1.0).predictions(records)
 
 
+def test_it_starts_from_a_run_of_ctc(features, tmp_path):
+    by_ctc = train(features, tmp_path / "ctc", decoder="ctc", epochs=0.2)
+    model = train(features, tmp_path / "run", epochs=0.2, init_from=by_ctc.folder)
+    taken = model.report["init_from"]
+    assert taken["new"] and all(name.startswith("head.") for name in taken["new"])
+    assert any(name.startswith("encoder.") for name in taken["whole"])
+
+
 def test_several_runs_decode_together(both, features, tmp_path):
     """Twice the same run gives what it gives; another one has its say."""
     records = both.task.reader.read([features])[:8]

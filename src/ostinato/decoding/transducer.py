@@ -151,6 +151,7 @@ class TransducerBeam:
         model: The transducer.
         width: Prefixes kept at each frame.
         scorer: A language model or grammar, or None.
+        least: With a scorer, labels less probable than exp(least) at a node are not tried there.
         most: The labels emitted at one frame, at most.
     """
 
@@ -160,11 +161,13 @@ class TransducerBeam:
         width: int,
         *,
         scorer: LabelScorer | None = None,
+        least: float = NEVER,
         most: int = MOST_LABELS,
     ):
         if width < 1:
             raise ValueError(f"width must be at least 1; got {width}")
-        self.model, self.width, self.scorer, self.most = model, width, scorer, most
+        self.model, self.width, self.scorer = model, width, scorer
+        self.least, self.most = least, most
         self.frames = 0
         root = Prefix(None, BLANK, scorer.start() if scorer else None, 0.0)
         self.beam: dict[Prefix, Mass] = {root: Mass(0.0, 0.0, None)}
@@ -195,20 +198,25 @@ class TransducerBeam:
 
     def grow(self, growing: dict[Prefix, Mass], rows: np.ndarray) -> dict[Prefix, Mass]:
         """The best prefixes with one label more, of log p [N, C]."""
-        tried = min(rows.shape[1] - 1, self.width)
-        best = np.argpartition(-rows[:, 1:], tried - 1, axis=1)[:, :tried] + 1 if tried else None
         found: dict[Prefix, Mass] = {}
-        for number, (prefix, mass) in enumerate(growing.items()):
-            labels = [] if best is None else best[number].tolist()
-            if self.scorer is not None:  # which may want a label that is not among the best
-                labels = range(1, rows.shape[1])
-            for label in labels:
+        for (prefix, mass), row in zip(growing.items(), rows, strict=True):
+            for label in self.labels_to_try(row):
                 child = self.extended(prefix, label)
                 if child is not None:
-                    value = float(rows[number, label])
+                    value = float(row[label])
                     last = Emitted(mass.last, label, self.frames, value)
                     found[child] = Mass(mass.total + value, mass.best + value, last)
         return self.keep(found)
+
+    def labels_to_try(self, row: np.ndarray) -> list[int]:
+        """As many of the most probable labels as prefixes are kept, of log p [C]; with a scorer,
+        which may want others, all that are probable enough.
+        """
+        if self.scorer is not None:
+            return (np.flatnonzero(row[1:] > self.least) + 1).tolist()
+        if self.width >= len(row) - 1:
+            return list(range(1, len(row)))
+        return (np.argpartition(-row[1:], self.width - 1)[: self.width] + 1).tolist()
 
     def extended(self, prefix: Prefix, label: int) -> Prefix | None:
         """The prefix with one label more; None where the scorer forbids it."""

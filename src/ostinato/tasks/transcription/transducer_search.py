@@ -13,13 +13,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ostinato.decoding.ctc import NEVER
 from ostinato.decoding.transducer import (
     GreedyTransducer,
     TransducerBeam,
     TransducerHypothesis,
 )
 from ostinato.models.transducer_head import TransducerLattice, TransducerSteps
-from ostinato.tasks.transcription.decoder import PICTURED, Decoder
+from ostinato.tasks.transcription.decoder import LEAST, PICTURED, Decoder
 from ostinato.tasks.transcription.transcript import Transcript
 
 
@@ -39,7 +40,14 @@ class TransducerSearch:
         """The search before the first frame."""
         if self.decoder.is_greedy:
             return GreedyTransducer(self.steps)
-        return TransducerBeam(self.steps, self.decoder.options.width, scorer=self.decoder.scorer)
+        options = self.decoder.options
+        listed = options.phrases is not None or options.words is not None
+        return TransducerBeam(
+            self.steps,
+            options.width,
+            scorer=self.decoder.scorer,
+            least=NEVER if listed else LEAST,  # what is not in the list may be all that is probable
+        )
 
     @torch.inference_mode()
     def search(self, outputs: Tensor) -> list[TransducerHypothesis]:
