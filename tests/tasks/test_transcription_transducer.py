@@ -152,8 +152,19 @@ def test_inspection(both, features):
     np.testing.assert_allclose(data["posteriors"].sum(1), 1, atol=1e-12)
     assert [span["label"] for span in data["alignment"]] == ["a", "b", "space", "a"]
     assert all(span["probability"] > 0.3 for span in data["alignment"])
-    gates = package.inspect(both, record, "gates").data
-    assert gates
+    parts = package.inspect(both, record, "connectivity").data["parts"]
+    assert {part["part"] for part in parts} == {"encoder 0", "prediction"}
+    assert all(len(part["gradient"]) == len(part["steps"]) for part in parts)
+    [prediction] = [part for part in parts if part["part"] == "prediction"]
+    assert prediction["steps"] == ["<bos>", "a", "b", " ", "a"]
+    # the last label is written after all but itself was read
+    assert all(value > 0 for value in prediction["gradient"][1:4]) and not prediction["gradient"][4]
+
+
+def test_every_view(both, features, tmp_path, ostinato):
+    page = tmp_path / "page.html"
+    outcome = ostinato("inspect", "all", both.folder, features, "--output", page)
+    assert outcome.status == 0, outcome.err
 
 
 def test_utterances_that_ctc_cannot_spell_are_kept(features, tmp_path, caplog):

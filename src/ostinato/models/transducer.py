@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from ostinato.data.batching.batch import IGNORE, Batch
 from ostinato.decoding.ctc import Span
-from ostinato.decoding.transducer import GreedyTransducer
+from ostinato.decoding.transducer import GreedyTransducer, align_transducer
 from ostinato.models.inspectable import RecurrentPart
 from ostinato.models.loss import require_targets
 from ostinato.models.speech_encoder import SpeechEncoder
@@ -90,11 +90,13 @@ class TransducerTranscriber(Transcriber):
         """log p of each label at its frame on the target's most probable alignment [B, U]."""
         outputs, lengths = self.encoder(batch.inputs, batch.lengths)
         targets = require_targets(batch)
-        _, labels = self.head.lattice(outputs, targets)  # [B, T', U]
+        blanks, labels = self.head.lattice(outputs, targets)  # [B, T', U + 1], [B, T', U]
         scores = labels.new_zeros(targets.shape)
-        for row, length in enumerate(lengths.tolist()):
-            for u, span in enumerate(self.head.align(outputs[row, :length], targets[row])):
-                scores[row, u] = labels[row, span.start, u]
+        for row, number in enumerate((targets != IGNORE).sum(-1).tolist()):
+            own = (blanks[row, : lengths[row], : number + 1], labels[row, : lengths[row], :number])
+            found = align_transducer(*(each.detach().cpu().numpy() for each in own))
+            for u, frame in enumerate(found):
+                scores[row, u] = labels[row, frame, u]
         return scores
 
     def emissions(self, batch: Batch) -> tuple[Tensor, list[Span]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import takewhile
 from typing import Any
 
 import torch
@@ -15,7 +16,7 @@ from ostinato.inspection.subject import Subject
 from ostinato.inspection.view import View
 
 SPACE = "▁"  # begins a token that follows a space
-SPECIALS = 4  # <pad>, <unk>, <bos> and <eos> come first
+SPECIALS = ("<pad>", "<unk>", "<bos>", "<eos>", "<blank>")  # those of a vocabulary come first
 
 
 def view_words(subject: Subject, selection: Selection) -> View:
@@ -33,7 +34,7 @@ def view_words(subject: Subject, selection: Selection) -> View:
     cosines = vectors[asked] @ vectors.T  # [N, V]
     rows, shown = [], dict.fromkeys(asked)
     for word, values in zip(asked, cosines, strict=True):
-        near = find_nearest(values, word, selection.count)
+        near = find_nearest(values, word, selection.count, count_specials(tokens))
         rows.append((word, [(other, float(values[other])) for other in near]))
         shown.update(dict.fromkeys(near))
     names = {word: tokens[word].removeprefix(SPACE) for word in shown}
@@ -73,6 +74,11 @@ def view_words(subject: Subject, selection: Selection) -> View:
     return View("words", "Words that are alike", data, panels)
 
 
+def count_specials(tokens: Sequence[str]) -> int:
+    """count_specials(["<blank>", "a", "b"]) -> 1"""
+    return sum(1 for _ in takewhile(SPECIALS.__contains__, tokens[:4]))
+
+
 def find_embedding(network: nn.Module, size: int, side: str) -> nn.Embedding | None:
     """The embedding layer whose vocabulary has `size` tokens.
 
@@ -94,19 +100,20 @@ def find_words(text: str, tokens: Sequence[str], selection: Selection) -> list[i
     Raises:
         InputError: No word of the text is in the vocabulary.
     """
-    found = look_up(text, tokens)
+    found, first_word = look_up(text, tokens), count_specials(tokens)
     if text.strip() and not found:
         first = text.split()[0]
-        known = [token.removeprefix(SPACE) for token in tokens[SPECIALS:]]
+        known = [token.removeprefix(SPACE) for token in tokens[first_word:]]
         raise InputError(f"{first!r}: not in the model's vocabulary{nearest(first, known[:5000])}")
-    return found or list(range(SPECIALS, min(len(tokens), SPECIALS + selection.count)))
+    return found or list(range(first_word, min(len(tokens), first_word + selection.count)))
 
 
 def look_up(text: str, tokens: Sequence[str]) -> list[int]:
     """The ids of the known words of a text, or of its characters for a character vocabulary."""
     ids: dict[str, int] = {}
+    first_word = count_specials(tokens)
     for id, token in enumerate(tokens):
-        if id >= SPECIALS:
+        if id >= first_word:
             ids.setdefault(token.removeprefix(SPACE), id)
     words = text.split() if any(len(token) > 1 for token in ids) else text.replace(" ", "")
     found = []
@@ -118,12 +125,12 @@ def look_up(text: str, tokens: Sequence[str]) -> list[int]:
     return found
 
 
-def find_nearest(values: Tensor, word: int, count: int) -> list[int]:
+def find_nearest(values: Tensor, word: int, count: int, specials: int) -> list[int]:
     """The ids of the largest cosines, without the word itself and the special tokens."""
     values = values.clone()
-    values[:SPECIALS] = -torch.inf
+    values[:specials] = -torch.inf
     values[word] = -torch.inf
-    return values.topk(min(count, len(values) - SPECIALS - 1)).indices.tolist()
+    return values.topk(min(count, len(values) - specials - 1)).indices.tolist()
 
 
 def project(vectors: Tensor) -> Tensor:
@@ -131,4 +138,4 @@ def project(vectors: Tensor) -> Tensor:
     centred = vectors - vectors.mean(0)
     _, _, axes = torch.linalg.svd(centred, full_matrices=False)
     flat = centred @ axes[:2].T
-    return flat if flat.shape[1] == 2 else torch.cat([flat, torch.zeros(len(flat), 1)], 1)
+    return torch.cat([flat, flat.new_zeros(len(flat), 2 - flat.shape[1])], 1)
