@@ -68,11 +68,13 @@ class Model(Trained):
         """
         if isinstance(inputs, str):
             raise InputError(f"expected a list of inputs, not one text: [{inputs!r:.60}]")
-        if self.task.reader.reads_tables and is_table(inputs):
+        if self.task.reader.reads_tables and (is_table(inputs) or is_one_series(inputs)):
             from ostinato.commands.run.records import records_as_files
 
             with records_as_files(self.task.name, {}, inputs=inputs) as files:
                 return list(self.task.reader.read_inputs(files["inputs"]))
+        if self.task.name == "autoencoder" and hasattr(inputs, "to_numpy"):
+            inputs = inputs.to_numpy()  # each row of a table is an input
         if hasattr(inputs, "columns"):  # iterating over it would give the names of its columns
             names = ", ".join(map(str, list(inputs.columns)[:5]))
             raise InputError(
@@ -193,7 +195,15 @@ def is_table(inputs: Any) -> bool:
     rows = isinstance(first, Mapping) and not any(
         isinstance(value, (list, tuple)) or getattr(value, "ndim", 0) for value in first.values()
     )
-    return hasattr(inputs, "columns") or isinstance(inputs, Mapping) or rows
+    table = hasattr(inputs, "columns") or hasattr(inputs, "column_names")
+    return table or isinstance(inputs, Mapping) or rows
+
+
+def is_one_series(inputs: Any) -> bool:
+    """Whether inputs are the numbers of one series, and not several series."""
+    if isinstance(inputs, (list, tuple)):
+        return bool(inputs) and all(isinstance(each, (int, float)) for each in inputs)
+    return getattr(inputs, "ndim", 0) == 1 or hasattr(inputs, "to_frame")
 
 
 def load(folder: str | Path, *, device: str = "cpu", **changes: Any) -> Model:
@@ -220,7 +230,8 @@ def train(task: str, **settings: Any) -> Model:
         task: The task's name.
         settings: As the command's flags. Each of train, dev and test is a list of files, or of
             examples: pairs such as (text, label), dicts by the names of columns, a DataFrame, a
-            Hugging Face dataset, or for series and clips a pair of arrays (X, y).
+            Hugging Face dataset, or two columns (X, y); pictures as Pillow's images, sounds as
+            (samples, rate).
     """
     from ostinato.commands.train import train as run
 

@@ -153,6 +153,8 @@ class NGram:
         context = np.zeros(len(text), np.int64)
         begins = self.begins_text(history)
         for length, own in enumerate(self.prepared):
+            if not len(own.keys):
+                break  # all texts are shorter: the lower orders decide alone
             known = context >= 0
             here = context[known]
             lower = probability[min(length, len(text) - 1)]  # of the token after text[:length]

@@ -95,6 +95,13 @@ def evaluate(
         names = [display_path(file) for file in chosen]
         report_cuts(task, records)
         result, counts = measure_run(trained, records, seed=seed, free_running=free_running)
+        # within the block: sounds are read when they are needed, from files that go at its end
+        beside = None if baseline is None else baseline_scores(baseline, records)
+        compared = None
+        if other is not None and against is not None:
+            compared = measure_against(
+                other, against, counts, records, seed=seed, free_running=free_running
+            )
     result = {
         "task": task.name,
         "run": str(trained.folder),
@@ -102,17 +109,39 @@ def evaluate(
         **result,
         "notes": notes,
     }
-    if baseline is not None:
-        result["baseline"] = baseline_scores(baseline, records)
-    if verdict := find_verdict(task, result, result.get("baseline")):
+    if beside is not None:
+        result["baseline"] = beside
+    if verdict := find_verdict(task, result, beside):
         result["verdict"] = verdict
-    if other is not None and against is not None:
-        _, other_counts, _ = measure(other.task, other.answering_network, records, seed=seed)
-        result["against"] = compare_runs(against, counts, other_counts, seed)
-        if free_running:
-            found = measure_free_running(other.task, other.network, records)
-            result["against"]["free_running"] = found
+    if compared is not None:
+        result["against"] = compared
     return result
+
+
+def measure_against(
+    other: Trained,
+    name: str,
+    counts: dict[str, list[Counts]],
+    records: Sequence[Record],
+    *,
+    seed: int,
+    free_running: bool,
+) -> dict[str, Any]:
+    """The differences of a run's scores from those of another, with their significance.
+
+    Args:
+        other: the other run.
+        name: its name, as the user gave it.
+        counts: metric counts of each example, of the run.
+        records: the examples.
+        seed: seed of the resampling for the test.
+        free_running: whether the other's loss on its own prefixes is measured, too.
+    """
+    _, other_counts, _ = measure(other.task, other.answering_network, records, seed=seed)
+    found = compare_runs(name, counts, other_counts, seed)
+    if free_running:
+        found["free_running"] = measure_free_running(other.task, other.network, records)
+    return found
 
 
 def refuse_text(files: Any) -> None:

@@ -12,19 +12,18 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ostinato.commands.run.record_files import (
-    EXPECTED,
-    write_records,
-)
+from ostinato.commands.run.record_files import write_records
+from ostinato.commands.run.record_rows import EXPECTED, list_rows
 from ostinato.data.files.streams import temporary_file_error
 from ostinato.data.files.wording import name_paths
 from ostinato.errors import InputError, option_name
 from ostinato.tasks import find_task
+from ostinato.tasks.task import TaskDefinition
 
 
 @contextmanager
@@ -53,7 +52,7 @@ def records_as_files(
                         f"{option_name('cache')}: these examples are in memory already; give the "
                         f"names of files, or leave out {option_name('cache')}"
                     )
-                rows = list_rows(value, part)
+                rows = list_rows(value, part, pairs=takes_columns(definition))
                 try:
                     path = write_records(definition, rows, folder / part, settings, part)
                 except OSError as error:
@@ -93,49 +92,7 @@ def list_files(value: Any, part: str) -> list[str] | None:
     return None
 
 
-def list_rows(value: Any, part: str) -> list[Any]:
-    """The examples of a list, an iterable, columns, a DataFrame or a Hugging Face dataset.
-
-    list_rows({"text": ["a", "b"], "label": [0, 1]}, "train")
-    -> [{"text": "a", "label": 0}, {"text": "b", "label": 1}]"""
-    names = getattr(value, "column_names", None)
-    if isinstance(value, Mapping) and isinstance(names, Mapping):
-        splits = ", ".join(map(repr, value))
-        raise InputError(f"{part}: a dataset of several parts ({splits}); give one of them")
-    if isinstance(names, list) and hasattr(value, "features"):
-        return [name_classes(dict(row), value.features) for row in value]
-    if hasattr(value, "columns") and hasattr(value, "to_dicts"):  # polars
-        return value.to_dicts()
-    if hasattr(value, "columns") and hasattr(value, "to_dict"):  # pandas
-        if type(getattr(value, "index", None)).__name__ in (
-            "DatetimeIndex",
-            "PeriodIndex",
-            "MultiIndex",
-        ):
-            value = value.reset_index()  # an index of times, as in statsmodels and neuralforecast
-            value = value.rename(columns={"index": "ds"})
-        return value.to_dict("records")
-    if isinstance(value, Mapping):
-        columns = {name: list(column) for name, column in value.items()}
-        if len({len(column) for column in columns.values()}) > 1:
-            raise InputError(f"{part}: columns of differing length")
-        return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
-    if isinstance(value, tuple) and len(value) == 2 and hasattr(value[0], "shape"):  # (X, y)
-        if value[0].ndim < 2 or len(value[0]) != len(value[1]):
-            raise InputError(f"{part}: X and y must be of the same length, X [N, ...]")
-        return list(zip(value[0], value[1], strict=True))
-    if isinstance(value, bytes) or not isinstance(value, Iterable):
-        raise InputError(f"{part}: {EXPECTED}; got {value!r:.60}")
-    return list(value)
-
-
-def name_classes(row: dict[str, Any], features: Any) -> dict[str, Any]:
-    """Replaces the class ids in a row of a Hugging Face dataset by their names."""
-    for column, feature in dict(features).items():
-        inner = getattr(feature, "feature", None)
-        if names := getattr(feature, "names", None):
-            if isinstance(row[column], int) and 0 <= row[column] < len(names):
-                row[column] = names[row[column]]
-        elif names := getattr(inner, "names", None):
-            row[column] = [names[number] for number in row[column]]
-    return row
+def takes_columns(task: TaskDefinition) -> bool:
+    """Whether a tuple of two lists is inputs and targets: not where an example may itself be a
+    list of texts, as a conversation is."""
+    return len(task.record_columns) == 2 and task.name != "dialogue"

@@ -24,7 +24,7 @@ from ostinato.data.files.lines import iterate_lines
 from ostinato.data.files.npz import load_arrays, split_series
 from ostinato.data.files.streams import FilePath
 from ostinato.data.files.table import begins_as_table, is_table, read_table
-from ostinato.data.files.wording import display_path, quote
+from ostinato.data.files.wording import display_path, is_renamed, quote
 from ostinato.errors import InputError, option_name
 
 CONTENTS = ("X", "features", "frames")
@@ -144,7 +144,8 @@ def from_row(row: Row, folder: str | None) -> Recording:
             f"{where}: duration must be seconds; got {row.values['duration']!r}"
         ) from None
     root = Path(folder) if folder is not None else Path(row.file).parent
-    path = path_below(root, name, where)
+    # examples given in Python may name any file, what a table from elsewhere may not
+    path = name if is_renamed(row.file) else path_below(root, name, where)
     return Recording(path, clean(text), speaker, where, name, duration=duration)
 
 

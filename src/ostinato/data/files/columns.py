@@ -7,6 +7,7 @@ from itertools import chain
 from typing import Any, NamedTuple
 
 from ostinato.data.files.streams import FilePath
+from ostinato.data.files.translation_objects import spread_translations
 from ostinato.data.files.wording import display_path, list_names, pluralise, quote
 from ostinato.errors import InputError, nearest, option_name
 from ostinato.notices import notify
@@ -20,6 +21,7 @@ ALIASES = {
     "label": ("tag", "sentiment", "class", "category"),
     "audio": ("audio_filepath", "audio_file", "file_name", "path"),
     "image": ("file_name", "image_path", "filename", "image_name", "image_file", "filepath"),
+    "turns": ("messages", "conversations", "conversation", "dialog", "dialogue", "utterances"),
     "caption": ("captions", "sentences", "text", "description", "comment"),
     "sequence": ("seq",),
     "labels": ("classes",),
@@ -280,6 +282,8 @@ class Columns:
     ) -> Iterator[Row]:
         """Objects, each with its own keys; None for a blank line."""
         headers: dict[tuple[str, ...], list[str]] = {}
+        if "source" in self.columns:
+            rows = spread_translations(rows, self.named, self.say, self.file)
         for line, values in rows:
             if values is None:
                 if keep_blank:

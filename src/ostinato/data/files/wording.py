@@ -34,6 +34,11 @@ def name_paths(names: Mapping[str, str]) -> Iterator[None]:
         _path_names.reset(token)
 
 
+def is_renamed(path: object) -> bool:
+    """Whether messages name a path otherwise: a file of ours, with examples given in Python."""
+    return str(path) in _path_names.get()
+
+
 def pluralise(noun: str, count: int) -> str:
     """pluralise("line", 2) -> "lines"."""
     return noun if count == 1 else noun + "s"

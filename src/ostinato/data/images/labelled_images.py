@@ -5,6 +5,7 @@ Letters: N images, H high, W wide, C channels."""
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,8 +19,11 @@ from ostinato.data.files.npz import (
 )
 from ostinato.data.files.streams import FilePath
 from ostinato.data.files.wording import display_path
-from ostinato.data.images.images import import_pillow, open_image
+from ostinato.data.images.images import import_pillow, open_image, to_rgb
 from ostinato.errors import InputError
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 IMAGES = "images"  # the array of an .npz
 LARGEST_SIDE = 128  # pixels of an image that are kept
@@ -36,7 +40,12 @@ def read_pixels(file: str) -> np.ndarray:
     Raises:
         InputError: Missing, damaged, no image.
     """
-    image = open_image(file, LARGEST_SIDE)
+    return pixels_of(open_image(file, LARGEST_SIDE))
+
+
+def pixels_of(image: Image) -> np.ndarray:
+    """An image of Pillow's as [H, W, 3] of 0 to 1, no side longer than LARGEST_SIDE."""
+    image = to_rgb(image)
     image.thumbnail((LARGEST_SIDE, LARGEST_SIDE))
     return np.asarray(image, dtype=np.float32) / 255
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from ostinato.data.files.columns import Row
+from ostinato.data.files.columns import ALIASES, Row
 from ostinato.data.files.streams import FilePath, read_bytes
 from ostinato.data.files.table import begins_as_table, is_table, kind_by_name, read_table
 from ostinato.data.files.wording import display_path, first_line, quote
@@ -37,8 +37,8 @@ def read_conversations(
 
     Args:
         files: tables (a row is an utterance and its reply, with earlier turns in a column
-            `context`; or in JSONL a list `turns`), ChatterBot YAML, or two aligned texts
-            (utterances, replies).
+            `context`; or in JSONL a list `turns`, or `messages` with role and content), ChatterBot
+            YAML, or two aligned texts (utterances, replies).
         names: of the tables' columns, where they are not the usual ones.
         keep_blank: whether a pair of aligned texts with a blank side is kept.
         notices: what was left out is appended to this list, a line each.
@@ -127,14 +127,21 @@ def has_turns(file: FilePath) -> bool:
     """Whether the rows hold whole conversations."""
     if kind_by_name(file) not in ("json", None):
         return False
-    first = next(read_table(file, ()), None)
-    return first is not None and "turns" in first.values
+    first = next(read_table(file, (), optional=("turns",)), None)
+    if first is None or "turns" not in first.values:
+        return False
+    # a column of such a name may also be the name of a conversation, beside its utterances
+    return isinstance(first.values["turns"], list) or not {
+        "utterance",
+        *ALIASES["utterance"],
+    } & set(first.values)
 
 
 def read_turns(row: Row, column: str) -> Turns:
-    """A list of texts; one text is a list of one."""
+    """A list of texts, or of messages; one text is a list of one."""
     value = row.values[column]
     turns = value if isinstance(value, list) else [value]
+    turns = [read_message(turn) for turn in turns if not is_instruction(turn)]
     wrong = [turn for turn in turns if not isinstance(turn, str)]
     if wrong or not turns:
         what = "it is empty"
@@ -144,6 +151,19 @@ def read_turns(row: Row, column: str) -> Turns:
             f"{display_path(row.file)}:{row.line}: {column!r} must be a list of texts; {what}"
         )
     return [join_lines(turn) for turn in turns]
+
+
+def read_message(turn: Any) -> Any:
+    """The text of a message, {"role": "user", "content": "Hello."} or {"from": "human", "value":
+    "Hello."}; any other turn as it is."""
+    if not isinstance(turn, dict):
+        return turn
+    return next((turn[name] for name in ("content", "value", "text") if name in turn), turn)
+
+
+def is_instruction(turn: Any) -> bool:
+    """Whether a turn is the system's message, which nobody says."""
+    return isinstance(turn, dict) and "system" in (turn.get("role"), turn.get("from"))
 
 
 def yaml_conversations(file: FilePath, notices: list[str] | None = None) -> Iterator[Turns]:

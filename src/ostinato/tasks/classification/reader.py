@@ -10,7 +10,7 @@ import numpy as np
 
 from ostinato.data.files.wording import display_path, pluralise
 from ostinato.data.images.images import decode_stream, is_image
-from ostinato.data.images.labelled_images import as_image, read_pixels
+from ostinato.data.images.labelled_images import as_image, pixels_of, read_pixels
 from ostinato.data.labelled import (
     Labelled,
     kind_of,
@@ -191,6 +191,8 @@ class ClassificationReader(Reader):
             value, label = value
         if not isinstance(value, str) and self.kind == "images":
             inputs = as_image(value)
+            if hasattr(value, "convert"):  # Pillow's, whose white is 255 whatever that of arrays is
+                inputs = pixels_of(value) * self.preprocessing.encoder.white
         elif not isinstance(value, str):
             inputs = as_series(value)
             if self.options.time_axis == 2:

@@ -58,6 +58,7 @@ TASK = TaskDefinition(
     fit_baseline=fit_baseline,
     restore_baseline=restore_baseline,
     next_commands=next_commands,
+    record_columns=("audio", "text"),
     training={
         "epochs": 30.0,
         "least_steps": 1500,
