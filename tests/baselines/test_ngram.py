@@ -134,3 +134,17 @@ def test_counts_are_kept_in_few_bytes():
 def test_order_zero_is_refused():
     with pytest.raises(ValueError, match="order must be at least 1; got 0"):
         NGram.fit(np.array([1]), order=0, size=2, first=0)
+
+
+def test_texts_shorter_than_the_order():
+    """No n-gram of the greatest lengths was seen: the lower orders decide, whoever asks."""
+    tokens = np.array([4, 5, 3] * 4)
+    short = NGram.fit(tokens, order=5, size=6, first=3, boundary=3)
+    found = short.log_probabilities(np.array([3]), np.array([4, 5, 3]))
+    assert np.isfinite(found).all()
+    assert found.tolist() == pytest.approx(
+        [
+            float(np.log(short.distribution(history)[token]))
+            for history, token in (([3], 4), ([3, 4], 5), ([3, 4, 5], 3))
+        ]
+    )

@@ -96,26 +96,16 @@ def evaluate(
         report_cuts(task, records)
         result, counts = measure_run(trained, records, seed=seed, free_running=free_running)
         # within the block: sounds are read when they are needed, from files that go at its end
-        beside = None if baseline is None else baseline_scores(baseline, records)
-        compared = None
+        if baseline is not None:
+            result["baseline"] = baseline_scores(baseline, records)
         if other is not None and against is not None:
-            compared = measure_against(
+            result["against"] = measure_against(
                 other, against, counts, records, seed=seed, free_running=free_running
             )
-    result = {
-        "task": task.name,
-        "run": str(trained.folder),
-        "files": names,
-        **result,
-        "notes": notes,
-    }
-    if beside is not None:
-        result["baseline"] = beside
-    if verdict := find_verdict(task, result, beside):
+    if verdict := find_verdict(task, result, result.get("baseline")):
         result["verdict"] = verdict
-    if compared is not None:
-        result["against"] = compared
-    return result
+    beginning = {"task": task.name, "run": str(trained.folder), "files": names}
+    return {**beginning, **result, "notes": notes}
 
 
 def measure_against(
