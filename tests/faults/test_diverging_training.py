@@ -3,6 +3,7 @@ answers; never a traceback, and never weights that are not finite."""
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from corner_cases import SMALL, input_of, make_folder, small_name
 
@@ -30,6 +31,17 @@ def test_every_task(task, tmp_path, monkeypatch, ostinato):
         assert ostinato("predict", "new", input_of(task)).status in (0, 2)
     else:
         assert "model is in" not in last and "weights are in" not in last
+
+
+def test_data_of_which_no_loss_is_finite(tmp_path, monkeypatch, ostinato):
+    """With a time limit steps are timed before the training; none can be taken here."""
+    monkeypatch.chdir(tmp_path)
+    values = np.random.default_rng(0).normal(size=(60, 8)).astype(np.float32)
+    values[7:50, 3] = 1e38 * np.sign(values[7:50, 3])
+    np.savez("big.npz", X=values)
+    line = ["train", "autoencoder", "--train", "big.npz", *SMALL, "--out", "new"]
+    outcome = ostinato(*line)
+    assert outcome.status == 2 and DIVERGED in outcome.err.splitlines()[-1], outcome.err
 
 
 @pytest.mark.parametrize("error", [BrokenLogits("NaN"), NotFinite("NaN")])

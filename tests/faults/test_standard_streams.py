@@ -89,6 +89,24 @@ def test_nothing_is_written_beside_a_device(
     assert sorted(Path().iterdir()) == before
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+@pytest.mark.parametrize(
+    ("task", "header", "message"),
+    [
+        ("captioning", "image\tcaption", "list.tsv:2: pipe: not a file but a device, a pipe or"),
+        ("transcription", "audio\ttext", "list.tsv:2: pipe: missing, as it is not a file"),
+        ("melody", "file\tgenre", "list.tsv:2: not a file: pipe"),
+    ],
+)
+def test_a_pipe_among_files_does_not_hang(task, header, message, tmp_path, monkeypatch, ostinato):
+    monkeypatch.chdir(make_folder(task, tmp_path / "files"))
+    os.mkfifo("pipe")
+    Path("list.tsv").write_text(f"{header}\npipe\tjig\n")
+    outcome = ostinato("evaluate", "run", "list.tsv")
+    assert outcome.status == 2 and outcome.err.startswith(message), outcome.err
+    assert outcome.err.count("\n") == 1
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

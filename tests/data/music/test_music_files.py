@@ -147,6 +147,24 @@ def test_damaged_times_are_those_of_notes():
         read_midi(damaged_midi(), "x.mid")
 
 
+def test_midi_of_too_many_notes(monkeypatch):
+    pytest.importorskip("symusic")
+    notes = [Note(step, 1, 60) for step in range(3)]
+    content = midi_bytes(Tune(notes, 4), 4)
+    assert len(read_midi(content, "x.mid").notes) == 3
+    monkeypatch.setattr("ostinato.data.music.midi.MOST_NOTES", 2)
+    with pytest.raises(InputError, match=r"x.mid: 3 notes over \d quarters; it looks damaged, or"):
+        read_midi(content, "x.mid")
+
+
+def test_midi_with_a_tempo_of_nothing():
+    pytest.importorskip("symusic")
+    notes = b"\0\xff\x51\3\0\0\0" + b"\0\x90\x3c\x5a" + b"\x60\x80\x3c\0" + b"\0\xff\x2f\0"
+    track = b"MTrk" + len(notes).to_bytes(4, "big") + notes
+    found = read_midi(b"MThd\0\0\0\6\0\1\0\1\0\x60" + track, "x.mid")
+    assert [(start, end, pitch) for start, end, pitch in found.notes] == [(0, 1, 60)]
+
+
 def damaged_midi():
     """A note that ends after 500,000 quarters of one tick."""
     data = b"\0\x90\x3c\x5a" + b"\x9e\xc2\x20" + b"\x80\x3c\0" + b"\0\xff\x2f\0"

@@ -55,6 +55,16 @@ def test_yaml_of_another_shape(tmp_path, content, message):
         read_conversations([tmp_path / "a.yml"], notices=[])
 
 
+def test_yaml_whose_aliases_multiply(tmp_path):
+    """Nine lists of nine, nine deep: a conversation is a list of texts, so none is unfolded."""
+    pytest.importorskip("yaml")
+    lines = [f"a0: &a0 [{', '.join(['x'] * 9)}]"]
+    lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 9)]
+    (tmp_path / "a.yml").write_text("\n".join([*lines, "conversations: *a8\n"]))
+    with pytest.raises(InputError, match="a.yml: no conversations"):
+        read_conversations([tmp_path / "a.yml"], notices=[])
+
+
 def test_without_pyyaml(tmp_path, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "yaml", None)
     (tmp_path / "a.yml").write_text(YAML)

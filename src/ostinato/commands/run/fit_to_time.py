@@ -64,17 +64,20 @@ def fit_to_time(
         device: the device of the network
         records: the training records, for the task's head start; None: without it
     """
-    all_steps = 1.0
+    steps: float | None = None
+    found, all_steps = task, 1.0
     for candidate in list_candidates(task.options, given):
         chosen = task.with_options(candidate.options)
         try:
             rate = time_step(chosen, batches, options, PROBE_SHARE * seconds, device)
         except InputError:  # e.g. --tied, which couples sizes: the default stays
-            continue
+            continue  # or data of which every loss is infinite, as the training will say
         all_steps = options.epochs * len(batches) / options.accumulate
         found, steps = chosen, seconds / rate
         if steps >= candidate.enough * all_steps:
             break
+    if steps is None:
+        return task, options
     share = steps / all_steps
     if records is not None and share < HEAD_START and task.definition.with_head_start is not None:
         found = task.definition.with_head_start(found, records, HEAD_START_SHARE * seconds)

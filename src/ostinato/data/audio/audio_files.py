@@ -13,6 +13,7 @@ import numpy as np
 
 from ostinato.data.audio.resampler import Resampler
 from ostinato.data.audio.sound_headers import check_wav_header, lacks_last_page
+from ostinato.data.files.streams import cannot_open
 from ostinato.errors import InputError
 
 SUFFIXES = (
@@ -70,6 +71,8 @@ def open_audio(file: str | os.PathLike) -> Any:
     soundfile, path = require_soundfile(), Path(file)
     if path.is_dir():
         raise InputError(f"{path}: a folder; expected a sound file")
+    if path.exists() and not path.is_file():
+        raise InputError(cannot_open(path, FileNotFoundError()))
     if not path.is_file():
         raise InputError(
             f"{path}: no such file; audio paths are relative to the list that has them"

@@ -293,7 +293,7 @@ def find_problem(record: Recording) -> str | None:
     if record.audio.startswith(OUTSIDE):
         return f"outside the folder ({option_name('audio_folder')})"
     if not Path(record.audio).is_file():
-        return "missing"
+        return "missing, as it is not a file" if Path(record.audio).exists() else "missing"
     if missing := missing_bytes(record.audio):
         return f"truncated ({missing:,} bytes are missing)"
     info = audio_info(record.audio)

@@ -317,6 +317,8 @@ def cannot_open(path: FilePath, error: OSError | ValueError) -> str:
         return f"{path}: not readable by you; change its permissions"
     if not isinstance(error, FileNotFoundError):
         return f"{path}: cannot be opened: {error.strerror}"
+    if path.exists():
+        return f"{path}: not a file but a device, a pipe or a socket; copy its contents into a file"
     if not path.parent.is_dir():
         return f"{path}: no such file: there is no folder {path.parent} (looked from {Path.cwd()})"
     names = (

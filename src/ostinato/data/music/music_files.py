@@ -102,11 +102,11 @@ class Reading:
         """The files that a table names, relative to it, each with its label."""
         for row in read_table(table, ("file", self.label), names={}):
             name = row.text("file")
-            if not (table.parent / name).is_file():
-                raise InputError(
-                    f"{display_path(table)}:{row.line}: no such file: {table.parent / name}"
-                )
-            for tune in self.read_file(table.parent / name, "test"):
+            path = table.parent / name
+            if not path.is_file():
+                missing = "not a file" if path.exists() else "no such file"
+                raise InputError(f"{display_path(table)}:{row.line}: {missing}: {path}")
+            for tune in self.read_file(path, "test"):
                 yield tune._replace(label=row.text(self.label).strip())
 
     def read_file(self, file: FilePath, part: str) -> Iterator[Tune]:
