@@ -3,6 +3,7 @@
     python benchmarks/first_hour.py --data FOLDER --output first_hour.json
     python benchmarks/first_hour.py --data FOLDER --only opinions-products,vowels --limit 1m
     python benchmarks/first_hour.py --data FOLDER --busy    # one core, shared with another process
+    python benchmarks/first_hour.py --data FOLDER --idle    # as on one idle core, on any machine
 
 FOLDER has the folders that `first_hour_sets.py` names, each with its publisher's files; a set that
 is not there is left out. Each set is trained by `ostinato train` in a process of its own, as a user
@@ -14,6 +15,9 @@ take in place of it:
     n-grams  scikit-learn's logistic regression on tf-idf of words and of characters, the better of
              both by cross-validation
     dtw      one nearest neighbour with dynamic time warping, Euclidean over the dimensions
+
+With `--idle` time limits are of processor time and there is one thread, so that other programs on
+the machine make a run longer, but not worse.
 
 `outcome` compares with the better of both: ahead, level (within the 95 % interval) or
 behind."""
@@ -41,6 +45,13 @@ from ostinato.metrics import METRICS
 from ostinato.tasks import find_task
 from setting import machine
 
+PLAIN = [sys.executable, "-m", "ostinato"]
+# the same by the clock of the process, which stands still while others have the processor
+IDLE = [
+    *(sys.executable, "-c"),
+    "import sys, time; time.monotonic = time.perf_counter = time.process_time; "
+    "from ostinato.cli import main; sys.exit(main())",
+]
 MOST_TEXTS = 20_000  # that the cross-validation of the n-grams reads
 
 
@@ -114,13 +125,16 @@ def busy_core(wanted: bool) -> Iterator[list[str]]:
         other.wait()
 
 
-def run_set(name: str, data: Path, limit: str, before: list[str]) -> dict[str, Any]:
-    """Trains on a set as a new user would, and compares."""
+def run_set(name: str, data: Path, limit: str, start: list[str]) -> dict[str, Any]:
+    """Trains on a set as a new user would, and compares; `start` is the command without its
+    arguments.
+    """
     chosen = SETS[name]
     with tempfile.TemporaryDirectory() as place:
         out = Path(place)
         files = chosen.files(data / chosen.folder, out)
-        command = [*before, sys.executable, "-m", "ostinato", "train", chosen.task, "--json"]
+        command = [*start, "train", chosen.task, "--json"]
+        command += ["--threads", "1"] * (start[-1] == IDLE[-1])
         for part, paths in files.items():
             command += [f"--{part}", *map(str, paths)]
         command += ["--out", str(out / "run"), "--time-limit", limit]
@@ -208,6 +222,7 @@ def main() -> None:
     parser.add_argument("--limit", default="3m", help="of each training")
     parser.add_argument("--only", default=",".join(SETS), help="names of sets, joined by commas")
     parser.add_argument("--busy", action="store_true", help="one core with another process on it")
+    parser.add_argument("--idle", action="store_true", help="limits are of processor time")
     parser.add_argument("--output", type=Path, help="write everything to this JSON file")
     given = parser.parse_args()
     unknown = [name for name in given.only.split(",") if name not in SETS]
@@ -215,11 +230,12 @@ def main() -> None:
         parser.error(f"no set {', '.join(unknown)}; there are {', '.join(SETS)}")
     results: list[dict[str, Any]] = []
     with busy_core(given.busy) as before:
+        start = [*before, *(IDLE if given.idle else PLAIN)]
         for name in given.only.split(","):
             if not (given.data / SETS[name].folder).is_dir():
                 print(f"{name}: {given.data / SETS[name].folder} is not there", file=sys.stderr)
                 continue
-            results.append(run_set(name, given.data, given.limit, before))
+            results.append(run_set(name, given.data, given.limit, start))
             print(results[-1].get("verdict", results[-1]), file=sys.stderr)
             if given.output:
                 content = {"machine": machine(), **vars(given), "results": results}

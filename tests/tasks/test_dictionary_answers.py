@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import pytest
 
 import ostinato
 from ostinato.commands.evaluate import evaluate
 from ostinato.commands.predict import predict
+from ostinato.commands.run import joint
 from ostinato.tasks import run_folder
 from ostinato.tasks.translation.word_translator import DictionaryAnswers
 
@@ -91,3 +93,14 @@ def test_an_ensemble_of_such_runs_and_a_saved_copy_answer_likewise(run, tmp_path
     copy = model.save_pretrained(tmp_path / "copy")
     assert ostinato.load(copy).predict(["gelb hund"]) == ["yellow dog"]
     assert json.loads((copy / "model.json").read_text())[run_folder.WEIGHT] == 0
+
+
+def test_a_resumed_run_whose_network_is_better_answers_itself(run, tmp_path, monkeypatch):
+    model, _ = run
+    folder = shutil.copytree(model.folder, tmp_path / "run")
+    assert isinstance(ostinato.load(folder).joint, DictionaryAnswers)
+    monkeypatch.setattr(joint, "weigh_answers", lambda *_: None)
+    resumed = ostinato.train("translation", out=str(folder), resume=True, epochs=1)
+    assert resumed.joint is None
+    assert run_folder.WEIGHT not in json.loads((folder / "model.json").read_text())
+    assert ostinato.load(folder).joint is None

@@ -112,9 +112,16 @@ def save_description(folder: Path, task: Task, kept: Mapping[str, bytes] | None 
     write_atomically(folder / "model.json", encode_json(description, indent=1))
 
 
-def save_weight(folder: Path, weight: float) -> None:
-    """Adds the weight of the network in the interpolation with its baseline to model.json."""
-    description = {**read_json(folder / "model.json"), WEIGHT: weight}
+def save_weight(folder: Path, weight: float | None) -> None:
+    """Writes the weight of the network in the interpolation with its baseline into model.json;
+    None removes it.
+    """
+    before = read_json(folder / "model.json")
+    description = {key: value for key, value in before.items() if key != WEIGHT}
+    if weight is not None:
+        description[WEIGHT] = weight
+    elif description == before:
+        return
     write_atomically(folder / "model.json", encode_json(description, indent=1))
 
 

@@ -24,6 +24,7 @@ def join_baseline(run: TrainingRun) -> nn.Module | None:
         interpolated; None with --alone, or if it is not better on the dev set.
     """
     task, network = run.task, run.network
+    run_folder.save_weight(run.folder, None)  # that of a run before it was resumed
     if task.options.closed_form or getattr(task.options, "alone", True):
         return None
     baseline = run_folder.load_baseline(run.folder, task)
