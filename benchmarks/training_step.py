@@ -4,8 +4,10 @@ embedding, loss, optimizer, dropout, batches, and the small operations between t
     python benchmarks/training_step.py                                # all tasks, about 5 minutes
     python benchmarks/training_step.py --tasks tagging language --precisions bfloat16
     python benchmarks/training_step.py --steps 30 --threads 2 --output step.json
+    python benchmarks/training_step.py --tasks transcription --set decoder=transducer
 
-Each task trains on its packaged sample with the options that it has by itself. The parts are those
+Each task trains on its packaged sample with the options that it has by itself, but for those that
+are set. The parts are those
 of torch's profiler: the time that the processor spent in each operation, without what it calls.
 "Python" is what is left of the step: code between operations. "slowdown" is what the profiler
 itself costs; a step's milliseconds are those without it.
@@ -37,7 +39,17 @@ from setting import setting, write
 PARTS = {  # part -> what the name of an operation contains; the first part that fits has it
     "recurrence": ("Run", "ostinato::recurrence", "aten::lstm", "aten::gru", "LinearScan"),
     "dropout": ("DropUnits", "dropout", "bernoulli", "random_"),
-    "loss": ("CrossEntropy", "log_softmax", "nll_loss", "Crf", "ctc", "LogPartition", "softplus"),
+    "loss": (
+        "CrossEntropy",
+        "log_softmax",
+        "nll_loss",
+        "Crf",
+        "ctc",
+        "LogPartition",
+        "softplus",
+        "LatticeSum",
+        "logaddexp",
+    ),
     "embedding": ("embedding", "MaxPooled", "index_put", "index_select", "gather"),
     "optimizer": ("Optimizer", "_fused_adam", "_foreach", "foreach"),
     "products": ("mm", "linear", "Linear", "conv", "bmm", "matmul", "dot"),
@@ -55,9 +67,9 @@ def part_of(operation: str) -> str:
 class Step:
     """The training of a task on its sample, step by step."""
 
-    def __init__(self, name: str, precision: str):
+    def __init__(self, name: str, precision: str, asked: dict[str, str]):
         definition = TASKS[name]
-        task = definition.create({})
+        task = definition.create(asked)
         defaults = definition.training | definition.sample_training
         known = options.fields(Options)
         chosen = {key: value for key, value in defaults.items() if key in known}
@@ -96,9 +108,9 @@ class Watched:
         return len(self.batches)
 
 
-def measure(name: str, precision: str, steps: int) -> dict[str, Any]:
+def measure(name: str, precision: str, steps: int, asked: dict[str, str]) -> dict[str, Any]:
     """Milliseconds of a step, and the share of each part."""
-    step = Step(name, precision)
+    step = Step(name, precision, asked)
     watched = step.batches = Watched(step.batches)
     undisturbed = [progress.seconds for progress in step.run(steps + 3)][3:]
     watched.seconds = 0.0
@@ -127,16 +139,18 @@ def main() -> None:
     )
     parser.add_argument("--tasks", nargs="+", choices=TASKS, default=list(TASKS))
     parser.add_argument("--precisions", nargs="+", default=["float32", "bfloat16"])
+    parser.add_argument("--set", nargs="+", default=[], metavar="OPTION=TEXT", help="of the task")
     parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--output", help="also write everything to this JSON file")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     parts = [*PARTS, SMALL, BATCHES, PYTHON]
+    asked = dict(each.split("=", 1) for each in arguments.set)
     found, rows = {}, []
     for name in arguments.tasks:
         for precision in arguments.precisions:
-            one = found[f"{name} {precision}"] = measure(name, precision, arguments.steps)
+            one = found[f"{name} {precision}"] = measure(name, precision, arguments.steps, asked)
             shares = [f"{one['shares'].get(part, 0.0):.0%}" for part in parts]
             rows.append([name, precision, round(one["milliseconds"], 1), *shares])
     print(*setting(arguments), sep="\n")

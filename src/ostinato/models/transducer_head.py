@@ -175,7 +175,7 @@ class TransducerHead(TransducerLattice):
         return dropout(x, self.dropout, training=self.training)
 
     def join(self, frames: Tensor, predictions: Tensor) -> Tensor:
-        return full_precision(self.output((frames + predictions).tanh()))
+        return full_precision(self.output((frames + predictions).tanh_()))
 
 
 class JoinedHeads(TransducerLattice):
