@@ -203,6 +203,13 @@ ROWS = [
         r"a\x00b.wav': not a file name",
     ),
     ("a sound file alone", None, f"{TRAIN} a.wav", "a.wav: a sound file without its transcript"),
+    (
+        "sound beside features",
+        lambda: np.savez("bad.npz", X=NOISE[:630].reshape(30, 3, 7), text=["x"] * 30),
+        "train transcription --out new --train bad.npz train.tsv --dev train.tsv",
+        "train.tsv:2: a sound file beside features, and how these were computed from sound is "
+        "unknown; give --front-end mfcc or log-mel, if they were, or files of one kind",
+    ),
     ("an absurd rate", None, "predict run - --rate 7", "must be at least 1000; got 7"),
     ("an unknown format", None, "predict run a.wav --format doc", "--format"),
     ("two recordings as SRT", None, "predict run a.wav b.wav --format srt", "holds one recording"),

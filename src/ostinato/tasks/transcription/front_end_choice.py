@@ -10,7 +10,7 @@ import numpy as np
 from ostinato.data.audio.audio_files import audio_info
 from ostinato.data.audio.front_end import FrontEnd
 from ostinato.data.audio.recordings import Recording, Samples
-from ostinato.errors import InputError
+from ostinato.errors import InputError, option_name
 from ostinato.tasks.transcription.options import TranscriptionOptions
 
 MOST_RATE = 16_000  # Hz, by default: higher frequencies matter little for speech
@@ -23,11 +23,13 @@ def choose_front_end(
     features.
     """
     first, size = None, 0  # the first recording whose features are given, and how many a frame
+    sound = ""  # where the first sound file is
     kinds: set[str] = set()
     rates: Counter[int] = Counter()
     for record in records:
         if not isinstance(record.audio, np.ndarray):
             rates[rate_of(record)] += 1
+            sound = sound or record.where
             continue
         rates[record.rate] += 1
         if first is None:
@@ -40,6 +42,12 @@ def choose_front_end(
     if kinds and kind not in kinds:
         raise InputError(f"the features were made by {kinds.pop()}, not by {kind}")
     if kind not in ("log-mel", "mfcc"):
+        if sound:
+            raise InputError(
+                f"{sound}: a sound file beside features, and how these were computed from sound is "
+                f"unknown; give {option_name('front_end')} mfcc or log-mel, if they were, or files "
+                "of one kind"
+            )
         return None
     usual = rates.most_common(1)[0][0] or MOST_RATE
     rate = options.sample_rate or min(MOST_RATE, usual)
