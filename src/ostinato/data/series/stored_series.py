@@ -20,7 +20,7 @@ from ostinato.data.stored.stored_records import RecordsOnDisk, StoredRecords, wr
 
 VALUES = "values"
 OTHERS = ("past", "known", "labels", "times")  # arrays that a series may have
-MOST_OPEN = 2048  # series that are kept as they were read last; their values are on disk
+MOST_OPEN = 50_000  # series that are kept as they were read last; their values are on disk
 
 
 def write_series(folder: Path, series: Iterable[TimeSeries]) -> int:

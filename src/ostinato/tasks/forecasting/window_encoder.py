@@ -58,7 +58,10 @@ class WindowEncoder:
         look_back, horizon = self.look_back, self.horizon
         series, cut = record.series, record.cut
         start = max(0, cut - look_back)
-        values = self.scaler.transform(np.asarray(series.values[start:cut]))
+        # at once, as a series may be on disk
+        near = np.asarray(series.values[start : cut + horizon])
+        values = self.scaler.transform(near[: cut - start])
+        future = self.scaler.transform(near[cut - start :])
         seen = ~np.isnan(values)
         observed = values[seen]
         centre, scale = self.scaler.measure(record, observed)
@@ -79,6 +82,5 @@ class WindowEncoder:
         if self.tell_scale:
             inputs[:, -2] = np.log(scale)
         targets = np.full(horizon, np.nan, dtype=np.float32)
-        future = self.scaler.transform(np.asarray(series.values[cut : cut + horizon]))
         targets[: len(future)] = (future - centre) / scale - anchor
         return EncodedWindow(inputs, targets, centre + anchor * scale, scale)
