@@ -158,7 +158,7 @@ FAULTS = [  # name, text, settings, message
     ),
     (
         "a.jsonl",
-        '{"text": "a b", "label": [[0, 4, "PER"]]}\n',
+        '{"text": "a b", "label": [[0, "PER"]]}\n',
         {},
         ":1: the tags must be a list of texts",
     ),

@@ -23,6 +23,7 @@ from ostinato.data.files.streams import FilePath, open_binary
 from ostinato.data.files.table import kind_by_name
 from ostinato.data.files.wording import display_path, quote
 from ostinato.data.text.sentence import Sentence
+from ostinato.data.text.span_objects import spread_spans
 from ostinato.errors import InputError, option_name
 from ostinato.notices import notify
 
@@ -118,7 +119,8 @@ def read_token_table(
     if kind == "parquet":
         rows = wanted.rows_of_objects(enumerate(parquet_objects(file), start=1), keep_blank=True)
     elif kind == "json":
-        rows = wanted.rows_of_objects(json_rows(lines, file), keep_blank=True)
+        objects = spread_spans(json_rows(lines, file), display_path(file))
+        rows = wanted.rows_of_objects(objects, keep_blank=True)
     else:
         fields = read_fields(file, kind, lines)
         rows = wanted.rows_of_fields(fields, keep_blank=True, header_optional=False)
