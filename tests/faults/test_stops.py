@@ -424,3 +424,20 @@ def test_ctrl_c_while_predicting(place):
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "Traceback" not in err
+
+
+@pytest.mark.parametrize("part", ["train", "dev", "test"])
+def test_files_that_have_changed_since_are_said_when_a_run_is_resumed(part, place, ostinato):
+    for name in ("train", "dev", "test"):
+        Path(f"{name}.tsv").write_text("".join(f"a b {n}\tc d {n}\n" for n in range(20)))
+    files = [word for name in ("train", "dev", "test") for word in (f"--{name}", f"{name}.tsv")]
+    small = ["--hidden-size", "8", "--embedding-size", "8", "--unit", "word", "--out", "other"]
+    assert ostinato("train", "translation", *files, *small, "--epochs", "1").status == 0
+    resume = ["train", "translation", "--out", "other", "--resume", "--epochs"]
+    assert "changed since" not in ostinato(*resume, "2").err
+    with Path(f"{part}.tsv").open("a") as file:
+        file.write("a b\tc d\n")
+    outcome = ostinato(*resume, "3")
+    assert outcome.status == 0, outcome.err
+    assert f"note: changed since the run began: {part}.tsv; it goes on with what is" in outcome.err
+    assert "changed since" not in ostinato(*resume, "4").err

@@ -82,11 +82,17 @@ class RunConfig:
     processes: int = 1  # at the start; each has --batch-size examples of a batch
     init_from: str | None = None
     held_out_more: bool = False  # a larger share of small data; not in older versions
+    contents: dict[str, str] | None = None  # digests of the files by path; not in older versions
 
     def build_task(self) -> Task:
         """The task with these options, not yet fitted to data."""
         chosen = find_task(self.task)
         return chosen.create(options.split(self.values, chosen.options, Options)[0])
+
+    @property
+    def files(self) -> list[str]:
+        """The files and folders of all parts."""
+        return [*self.train, *self.dev, *self.test]
 
     def not_kept_paths(self) -> dict[str, Any]:
         """The files and folders among the options that a run folder does not keep."""

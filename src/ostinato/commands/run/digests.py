@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from ostinato.data.files.atomic import sha256
+from ostinato.data.files.wording import is_renamed
+
+MOST_HASHED = 1 << 28  # bytes
+ENDS = 1 << 24  # bytes of a larger file that are read at either end
 
 
 def digest_json(value: Any) -> str:
@@ -22,6 +27,31 @@ def digest_files(files: Sequence[str]) -> str:
     sizes of their files.
     """
     return digest_json([digest_path(Path(file)) for file in files])
+
+
+def list_contents(files: Sequence[str]) -> dict[str, str]:
+    """A digest of what each file or folder holds, by its path, to see later what has changed.
+
+    Of a file of more than MOST_HASHED bytes its size and its first and last part are taken, so that
+    a set larger than memory is not read once more. Standard input and files of ours with examples
+    given in Python are not there later, and are left out."""
+    return {file: digest_json(describe_content(Path(file))) for file in files if lasts(file)}
+
+
+def lasts(file: str) -> bool:
+    """Whether a file is one that a resumed run can find again."""
+    path = Path(file)
+    return not is_renamed(file) and (path.is_file() or path.is_dir())
+
+
+def describe_content(path: Path) -> Any:
+    """As `digest_path`, but a large file by its size and its ends."""
+    if path.is_dir() or path.stat().st_size <= MOST_HASHED:
+        return digest_path(path)
+    with path.open("rb") as file:
+        first = hashlib.sha256(file.read(ENDS)).hexdigest()
+        file.seek(-ENDS, os.SEEK_END)
+        return [path.stat().st_size, first, hashlib.sha256(file.read()).hexdigest()]
 
 
 def digest_path(path: Path) -> Any:

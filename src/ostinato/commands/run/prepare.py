@@ -15,13 +15,17 @@ import torch
 from ostinato.commands.run.command_beginning import take_command_beginning
 from ostinato.commands.run.config import RunConfig, RunRequest, make_config
 from ostinato.commands.run.device import choose_device
-from ostinato.commands.run.digests import digest_files, digest_json
+from ostinato.commands.run.digests import digest_files, digest_json, list_contents
 from ostinato.commands.run.embedding_cache import keep_embeddings
 from ostinato.commands.run.parts import Parts, adapt_to_data, build_parts
 from ostinato.commands.run.processes import check_several
 from ostinato.commands.run.progress import hold_notices
 from ostinato.commands.run.replaced_run import set_aside, settle
-from ostinato.commands.run.resume import describe_schedule_change, resume_config
+from ostinato.commands.run.resume import (
+    describe_changed_files,
+    describe_schedule_change,
+    resume_config,
+)
 from ostinato.commands.run.run_files import (
     TRAINING,
     read_config,
@@ -167,6 +171,9 @@ def check_run(
         refuse_links(folder)
     saved_config = read_config(folder, request.task) if resume else None
     config = make_config(request) if saved_config is None else resume_config(saved_config, request)
+    config = replace(config, contents=list_contents(config.files))
+    if saved_config and (notice := describe_changed_files(saved_config, config.contents or {})):
+        notify(notice)
     launched = read_launched()
     device = choose_device(config.device, launched.local_rank)
     check_several(config, launched.size)

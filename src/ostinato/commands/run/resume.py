@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from ostinato import options
-from ostinato.commands.run.config import RunConfig, RunRequest, make_config
+from ostinato.commands.run.config import RunConfig, RunRequest, make_config, relative_path
+from ostinato.data.files.wording import display_path
 from ostinato.errors import InputError
 from ostinato.training.checkpoint import Checkpoint
 from ostinato.training.schedule import Schedule
@@ -48,6 +50,24 @@ def resume_config(saved: RunConfig, request: RunRequest) -> RunConfig:
         saved,
         values={**saved.values, **changes},
         time_limit=requested.time_limit or saved.time_limit,
+    )
+
+
+def describe_changed_files(saved: RunConfig, contents: Mapping[str, str]) -> str | None:
+    """The notice of files that are not what they were when the run began; None without any.
+
+    Args:
+        saved: the configuration that the run was started with
+        contents: digests of the files as they are now
+    """
+    before = saved.contents or {}
+    changed = [file for file in contents if before.get(file, contents[file]) != contents[file]]
+    if not changed:
+        return None
+    names = ", ".join(display_path(relative_path(file)) for file in changed)
+    return (
+        f"changed since the run began: {names}; it goes on with what is there now, as neither the "
+        "old data nor the new alone would have it; another --out trains anew"
     )
 
 
