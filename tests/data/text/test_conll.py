@@ -298,3 +298,29 @@ def test_sentences_are_read_as_they_come(tmp_path):
         assert next(stream).words == ["a", "b"]
         pipe.write(b"c\n")
         assert next(stream).words == ["c"]
+
+
+GERMEVAL = (
+    "#\thttp://de.wikipedia.org [2009]\n1\tAufgrund\tO\tO\n2\tBerlin\tB-LOC\tO\n\n"
+    "#\thttp://de.wikipedia.org [2010]\n1\tSchartau\tB-PER\tO\n2\tsagte\tO\tO\n"
+)
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_a_column_that_counts_the_tokens_holds_no_words(tmp_path, first):
+    file = tmp_path / "germeval.tsv"
+    counted = GERMEVAL if first else GERMEVAL.replace("\n1\t", "\n0\t").replace("\n2\t", "\n1\t")
+    file.write_text(counted)
+    with collect_notices() as said:
+        found = list(read_conll(file, tag_column="3"))
+    assert [each.words for each in found] == [["Aufgrund", "Berlin"], ["Schartau", "sagte"]]
+    assert [each.tags for each in found] == [["O", "B-LOC"], ["B-PER", "O"]]
+    assert "column 1 counts the tokens of each sentence; the word is column 2" in said[0]
+    numbers = list(read_conll(file, word_column="1", tag_column="3"))
+    assert numbers[0].words == [str(first), str(first + 1)]
+
+
+def test_numbers_that_do_not_count_are_words(tmp_path):
+    file = tmp_path / "prices.tsv"
+    file.write_text("1\tCD\tO\n2\tCD\tO\n\n2\tCD\tO\n1\tCD\tO\n")
+    assert [each.words for each in read_conll(file)] == [["1", "2"], ["2", "1"]]

@@ -98,6 +98,8 @@ def split_sentences(
     """
     word = layout.find_word(word_column)
     tag = layout.find_column(tag_column, "upos" if layout.conllu else -1, "tag_column")
+    if layout.numbered and word_column is None:
+        notify(f"{layout.file}: column 1 counts the tokens of each sentence; the word is column 2")
     if word == tag:
         raise InputError(
             f"{layout.file}:{layout.line}: the word and its tag would both be column {word + 1}; "

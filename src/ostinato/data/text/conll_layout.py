@@ -32,6 +32,7 @@ class Layout(NamedTuple):
         odd_spaces: whether spaces other than U+0020, such as U+00A0, separate them.
         conllu: whether the columns are CoNLL-U's.
         names: of the columns; () where they have none.
+        numbered: whether the first column counts the tokens of each sentence, as GermEval's does.
     """
 
     file: str
@@ -41,6 +42,7 @@ class Layout(NamedTuple):
     conllu: bool
     names: tuple[str, ...]
     odd_spaces: bool = False
+    numbered: bool = False
 
     def fields(self, line: str) -> list[str]:
         """The columns of a line, without spaces at their ends.
@@ -114,8 +116,10 @@ class Layout(NamedTuple):
         return found
 
     def find_word(self, given: str | None) -> int:
-        """The index of the word's column: the given one, FORM, or the first."""
-        return self.find_column(given, "form" if "form" in self.names else 1, "word_column")
+        """The index of the word's column: the given one, FORM, or the first that is no number of
+        the token in its sentence."""
+        usual = "form" if "form" in self.names else 2 if self.numbered else 1
+        return self.find_column(given, usual, "word_column")
 
 
 def split_words(line: str) -> list[str]:
@@ -187,7 +191,25 @@ def read_layout(file: FilePath, head: Sequence[str]) -> Layout | None:
         )
     names = CONLLU if conllu else tuple(name.rpartition(":")[2].lower() for name in named)
     names = names if len(names) <= len(fields) else ()
-    return Layout(display_path(file), number, len(fields), tabs, conllu, names, odd)
+    layout = Layout(display_path(file), number, len(fields), tabs, conllu, names, odd)
+    return layout._replace(numbered=len(fields) > 2 and not names and counts_tokens(layout, head))
+
+
+def counts_tokens(layout: Layout, head: Sequence[str]) -> bool:
+    """Whether the first column counts the tokens of every sentence, from 1 or from 0."""
+    numbers: list[list[str]] = [[]]
+    for line in head:
+        if not line.strip(" \t"):
+            numbers.append([])
+        elif not line.startswith("#") and not is_boundary(line):
+            numbers[-1].append(layout.fields(line)[0])
+    counted = [
+        [str(number) for number in range(first, len(each) + first)] == each
+        for each in numbers
+        if each
+        for first in [0 if each[0] == "0" else 1]
+    ]
+    return all(counted) and max(map(len, numbers)) > 1
 
 
 def has_odd_spaces(columns: int, tokens: Sequence[str]) -> bool:
