@@ -9,9 +9,8 @@ tokens, <eos> included, are ranked by s / ((5 + n) / 6) ^ length_penalty (Wu et 
 
 No width answers worse than greedy decoding by this score. Two rules make it so:
 
-1. The greedy hypothesis keeps a row of the beam until it ends: where it is not among the `width`
-   best, it takes the place of the last of them. Without this rule it can be crowded out by
-   hypotheses that turn out worse.
+1. The greedy hypothesis is kept until it ends: where it is not among the `width` best, it has a
+   row beside them. Without this rule it can be crowded out by hypotheses that turn out worse.
 2. A sentence is not done because `width` hypotheses are complete, if a live one would still be
    among the n best were it to end now, or if the greedy one can still become the best. Stopping
    at `width` complete ones alone answers with improbable short sentences where the model is
@@ -26,6 +25,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from ostinato.cells.state import State, select
 from ostinato.decoding.backtrace import read_hypotheses
@@ -162,7 +162,7 @@ def check_settings(width: int, n_best: int, length_penalty: float) -> None:
 def keep_greedy(
     best: Candidates, slot: Tensor, scores: Tensor, totals: Tensor, forbidden: Sequence[int]
 ) -> tuple[Candidates, Tensor]:
-    """Puts the greedy hypothesis' continuation in the last slot where it is not among the best.
+    """Adds the greedy hypothesis' continuation in one more slot where it is not among the best.
 
     Args:
         best: the K best candidates of each sentence [S, K].
@@ -173,7 +173,8 @@ def keep_greedy(
         forbidden: tokens that are never produced.
 
     Returns:
-        The candidates, still best first, and the greedy hypothesis' slot [S] among these K.
+        The candidates, [S, K + 1] where any sentence needs the further slot, which in the others
+        is -inf; and the greedy hypothesis' slot [S] among them.
     """
     own = (best.parents == slot.unsqueeze(1)) & (best.log_probabilities > -torch.inf)  # [S, K]
     # candidates are in order: the first that continues the greedy hypothesis is the greedy choice
@@ -185,7 +186,8 @@ def keep_greedy(
     next_scores = scores[lost * totals.shape[1] + parents]  # [L, V]
     next_scores = next_scores + forbidden_mask(forbidden, scores, size=scores.shape[1])
     added, tokens = next_scores.max(-1)  # of equal ones the first, as in greedy()
-    values, new_parents, new_tokens = (part.clone() for part in best)
+    values, new_parents, new_tokens = (functional.pad(part, (0, 1)) for part in best)
+    values[:, -1] = -torch.inf
     values[lost, -1] = totals[lost, parents] + added
     new_parents[lost, -1], new_tokens[lost, -1] = parents, tokens
     slots[lost] = values.shape[1] - 1
