@@ -113,6 +113,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
         "skip": False,
     },
 }
+OF_ONE_SET: dict[str, dict[str, Any]] = {"etth1-720": {"hidden_size": 512}}  # besides its family's
 COLUMNS = [
     "set",
     "model",
@@ -158,7 +159,7 @@ def read_arguments() -> argparse.Namespace:
 def measure(arguments: argparse.Namespace, name: str, model: str, seed: int) -> dict[str, Any]:
     """One model trained on one set, and scored on its test part."""
     family, _, rest = name.partition("-")
-    settings = dict(SETTINGS[family])
+    settings = SETTINGS[family] | OF_ONE_SET.get(name, {})
     for pair in arguments.set:
         option, _, value = pair.partition("=")
         settings[option] = parse(value)
