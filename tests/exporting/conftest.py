@@ -40,10 +40,14 @@ SETTINGS = {
         },
     ),
     "series": ("classification", {"members": 1, "hidden_size": 8, "pooling": "mean"}),
-    "tags": ("tagging", {"hidden_size": 10, "embedding_size": 8, "character_size": 6}),
+    "tags": (
+        "tagging",
+        {"alone": True, "hidden_size": 10, "embedding_size": 8, "character_size": 6},
+    ),
     "tags-softmax": (
         "tagging",
         {
+            "alone": True,
             "hidden_size": 7,
             "bidirectional": False,
             "crf": False,

@@ -363,6 +363,7 @@ def test_an_encoder_decoder_in_onnx_runtime(settings, tmp_path):
         train=[first_lines("translation", tmp_path)],
         out=tmp_path / "run",
         vocabulary_size=120,
+        alone=True,
         **{"hidden_size": 12, "embedding_size": 8, **settings},
         **QUICK,
     )

@@ -162,7 +162,7 @@ def restore_joint(
     joint = None if baseline is None else task.predictor.join(network, baseline, weight)
     if joint is None:
         raise InputError(
-            f"{folder}: baseline.json is missing, with which the network is interpolated; copy "
+            f"{folder}: baseline.json is missing, with which this run answers; copy "
             f"the run again, or use the network alone with {option_name('alone')}"
         )
     return joint

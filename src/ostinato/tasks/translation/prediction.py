@@ -120,7 +120,8 @@ class TranslationPredictor(Predictor):
 
     def look_up(self, translator: WordTranslator, record: Pair) -> Translation:
         """A translation without a probability, word for word."""
-        return Translation([(translator.translate(record.source), math.nan)])
+        unknown = translator.unknown_share(record.source)
+        return Translation([(translator.translate(record.source), math.nan)], unknown=unknown)
 
     def answer_empty(self) -> Translation:
         """The translation of an empty source: the empty text."""

@@ -40,6 +40,12 @@ class WordTranslator(nn.Module):
         text = WORDS.detokenize(self.dictionary.translate(WORDS.tokenize(source)))
         return text[:1].upper() + text[1:] if source[:1].isupper() else text
 
+    def unknown_share(self, source: str) -> float:
+        """The share of a sentence's words that the dictionary does not have, and copies."""
+        words = WORDS.tokenize(source)
+        known = self.dictionary.translations
+        return sum(word.lower() not in known for word in words) / max(1, len(words))
+
     def to_dict(self) -> dict[str, Any]:
         """Contents for JSON, read by from_dict."""
         return self.dictionary.to_dict()
