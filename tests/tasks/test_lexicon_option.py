@@ -90,30 +90,18 @@ def test_a_short_time_limit_chooses_it(values, expected, monkeypatch):
     task = TASKS["translation"].create({"unit": "word", "hidden_size": 8, **values}).fit(records)
     examples = [task.preprocessing.encode(record) for record in records]
     batches = BucketedBatches(examples, batch_size=1, tokens=None, seed=1)
+
+    def fit(seconds):
+        settings = {"given": [], "device": "cpu", "records": records, "seconds": seconds}
+        return fit_to_time.fit_to_time(task, batches, Options(epochs=10.0), **settings)[0]
+
     with collect_notices() as notes:
-        found, _ = fit_to_time.fit_to_time(
-            task,
-            batches,
-            Options(epochs=10.0),
-            given=[],
-            seconds=10.0,
-            device="cpu",
-            records=records,
-        )
+        found = fit(10.0)
     assert found.options.lexicon is expected
     assert any("a statistical translation model" in note for note in notes) == (expected is True)
     if expected:
         network = found.build_network()
         found.initialise(network)
         assert network.lexicon.chances.max() > 0
-        longer, _ = fit_to_time.fit_to_time(
-            task,
-            batches,
-            Options(epochs=10.0),
-            given=[],
-            seconds=1000.0,
-            device="cpu",
-            records=records,
-        )
-        assert longer.options.lexicon is None
+        assert fit(1000.0).options.lexicon is None
     torch.manual_seed(0)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, Self
 
 import numpy as np
 
@@ -86,12 +86,17 @@ def greedy(log_probabilities: np.ndarray) -> list[Span]:
 class Prefix:
     """A label sequence, as its last label and what stands before it."""
 
-    parent: Prefix | None
+    parent: Self | None
     label: int
     lm_state: Hashable
     lm_score: float
     length: int
-    children: dict[int, Prefix] = field(default_factory=dict)
+    children: dict[int, Self] = field(default_factory=dict)
+
+    @classmethod
+    def root(cls, scorer: LabelScorer | None) -> Self:
+        """The empty sequence."""
+        return cls(None, BLANK, scorer.start() if scorer else None, 0.0, 0)
 
     def labels(self) -> tuple[int, ...]:
         found = []
@@ -100,6 +105,17 @@ class Prefix:
             found.append(here.label)
             here = here.parent
         return tuple(reversed(found))
+
+    def extended(self, label: int, scorer: LabelScorer | None) -> Self | None:
+        """The prefix with one label more; None where the scorer forbids it."""
+        child = self.children.get(label)
+        if child is None:
+            state, score = self.lm_state, 0.0
+            if scorer is not None:
+                state, score = scorer.extend(self.lm_state, label)
+            child = type(self)(self, label, state, self.lm_score + score, self.length + 1)
+            self.children[label] = child
+        return None if child.lm_score == NEVER else child
 
 
 class PrefixBeam:
@@ -135,21 +151,9 @@ class PrefixBeam:
             bonus,
             least,
         )
-        root = Prefix(None, BLANK, scorer.start() if scorer else None, 0.0, 0)
+        root = Prefix.root(scorer)
         # prefix -> (log P of paths that end with a blank, of those that end with its last label)
         self.beam: dict[Prefix, tuple[float, float]] = {root: (0.0, NEVER)}
-
-    def extended(self, prefix: Prefix, label: int) -> Prefix | None:
-        """The prefix with one label more; None where the scorer forbids it."""
-        child = prefix.children.get(label)
-        if child is None:
-            state, score = prefix.lm_state, 0.0
-            if self.scorer is not None:
-                state, score = self.scorer.extend(prefix.lm_state, label)
-            total = prefix.lm_score + score
-            child = Prefix(prefix, label, state, total, prefix.length + 1)
-            prefix.children[label] = child
-        return None if child.lm_score == NEVER else child
 
     def advance(self, row: np.ndarray) -> None:
         """One frame: log-probabilities [C]."""
@@ -166,7 +170,7 @@ class PrefixBeam:
             repeated = other + values[prefix.label] if prefix.parent is not None else NEVER
             add(prefix, total + values[BLANK], repeated)
             for label in labels:
-                child = self.extended(prefix, label)
+                child = prefix.extended(label, self.scorer)
                 if child is not None:
                     # after the same label, only paths through a blank make a new one
                     base = blank if label == prefix.label and prefix.parent is not None else total

@@ -5,13 +5,13 @@ frame any number of labels may be emitted before it; the search allows `MOST_LAB
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from ostinato.decoding.ctc import BLANK, NEVER, LabelScorer, Span, log_add
+from ostinato.decoding.ctc import BLANK, NEVER, LabelScorer, Prefix, Span, log_add
 
 MOST_LABELS = 10  # labels emitted at one frame
 
@@ -98,24 +98,11 @@ class GreedyTransducer:
 
 
 @dataclass(eq=False)
-class Prefix:
-    """A label sequence, as its last label and what stands before it, with the network's state."""
+class PredictedPrefix(Prefix):
+    """A label sequence with the prediction network's output and state after it, once computed."""
 
-    parent: Prefix | None
-    label: int
-    lm_state: Hashable
-    lm_score: float
     prediction: Any = None
     state: Any = None
-    children: dict[int, Prefix] = field(default_factory=dict)
-
-    def labels(self) -> tuple[int, ...]:
-        found = []
-        here: Prefix | None = self
-        while here is not None and here.parent is not None:
-            found.append(here.label)
-            here = here.parent
-        return tuple(reversed(found))
 
 
 class Mass(NamedTuple):
@@ -169,12 +156,12 @@ class TransducerBeam:
         self.model, self.width, self.scorer = model, width, scorer
         self.least, self.most = least, most
         self.frames = 0
-        root = Prefix(None, BLANK, scorer.start() if scorer else None, 0.0)
-        self.beam: dict[Prefix, Mass] = {root: Mass(0.0, 0.0, None)}
+        root = PredictedPrefix.root(scorer)
+        self.beam: dict[PredictedPrefix, Mass] = {root: Mass(0.0, 0.0, None)}
 
     def advance(self, frame: Any) -> None:
         """Reads one frame."""
-        ended: dict[Prefix, Mass] = {}  # with the blank that ends the frame
+        ended: dict[PredictedPrefix, Mass] = {}  # with the blank that ends the frame
         growing = self.beam
         for emitted in range(self.most + 1):
             rows = self.model.join(frame, [self.predict(prefix) for prefix in growing])
@@ -189,19 +176,21 @@ class TransducerBeam:
         self.beam = self.keep(ended)
         self.frames += 1
 
-    def predict(self, prefix: Prefix) -> Any:
+    def predict(self, prefix: PredictedPrefix) -> Any:
         """The network's prediction after a prefix, which is computed once."""
         if prefix.prediction is None:
             before = None if prefix.parent is None else prefix.parent.state
             prefix.prediction, prefix.state = self.model.predict(prefix.label, before)
         return prefix.prediction
 
-    def grow(self, growing: dict[Prefix, Mass], rows: np.ndarray) -> dict[Prefix, Mass]:
+    def grow(
+        self, growing: dict[PredictedPrefix, Mass], rows: np.ndarray
+    ) -> dict[PredictedPrefix, Mass]:
         """The best prefixes with one label more, of log p [N, C]."""
-        found: dict[Prefix, Mass] = {}
+        found: dict[PredictedPrefix, Mass] = {}
         for (prefix, mass), row in zip(growing.items(), rows, strict=True):
             for label in self.labels_to_try(row):
-                child = self.extended(prefix, label)
+                child = prefix.extended(label, self.scorer)
                 if child is not None:
                     value = float(row[label])
                     last = Emitted(mass.last, label, self.frames, value)
@@ -218,32 +207,23 @@ class TransducerBeam:
             return list(range(1, len(row)))
         return (np.argpartition(-row[1:], self.width - 1)[: self.width] + 1).tolist()
 
-    def extended(self, prefix: Prefix, label: int) -> Prefix | None:
-        """The prefix with one label more; None where the scorer forbids it."""
-        child = prefix.children.get(label)
-        if child is None:
-            state, score = prefix.lm_state, 0.0
-            if self.scorer is not None:
-                state, score = self.scorer.extend(prefix.lm_state, label)
-            child = Prefix(prefix, label, state, prefix.lm_score + score)
-            prefix.children[label] = child
-        return None if child.lm_score == NEVER else child
-
-    def is_hopeless(self, growing: dict[Prefix, Mass], ended: dict[Prefix, Mass]) -> bool:
+    def is_hopeless(
+        self, growing: dict[PredictedPrefix, Mass], ended: dict[PredictedPrefix, Mass]
+    ) -> bool:
         """Whether no growing prefix can be among the best: what it adds is a log-probability."""
         if len(ended) < self.width:
             return False
         kept = sorted((self.rank(*each) for each in ended.items()), reverse=True)[self.width - 1]
         return max(self.rank(*each) for each in growing.items()) < kept
 
-    def keep(self, found: dict[Prefix, Mass]) -> dict[Prefix, Mass]:
+    def keep(self, found: dict[PredictedPrefix, Mass]) -> dict[PredictedPrefix, Mass]:
         if len(found) <= self.width:
             return found
         best = sorted(found, key=lambda prefix: -self.rank(prefix, found[prefix]))[: self.width]
         return {prefix: found[prefix] for prefix in best}
 
     @staticmethod
-    def rank(prefix: Prefix, mass: Mass) -> float:
+    def rank(prefix: PredictedPrefix, mass: Mass) -> float:
         return mass.total + prefix.lm_score
 
     def hypotheses(self, number: int = 1) -> list[TransducerHypothesis]:

@@ -16,6 +16,7 @@ from ostinato.data.batching.batch import Example
 from ostinato.data.batching.bptt_windows import Window
 from ostinato.data.stored.array_file import ArrayFile, ArrayWriter
 from ostinato.data.stored.ragged_file import RaggedFile, RaggedWriter
+from ostinato.data.stored.stored_records import MappedRecords
 from ostinato.errors import InputError, option_name
 
 INPUTS, TARGETS, SCALARS = "inputs", "targets", "scalar-targets"
@@ -133,7 +134,7 @@ def read_part(file: RaggedFile, row: int, start: int, end: int) -> np.ndarray:
     return file.values.read(first + start, first + end)
 
 
-class EncodedOnRequest(Sequence[Example]):
+class EncodedOnRequest(MappedRecords[Example]):
     """Examples that are encoded from records on disk whenever they are asked for.
 
     Args:
@@ -149,22 +150,8 @@ class EncodedOnRequest(Sequence[Example]):
         input_lengths: np.ndarray,
         target_lengths: np.ndarray,
     ):
-        self.records, self.encode = records, encode
+        super().__init__(encode, records)
         self.input_lengths, self.target_lengths = input_lengths, target_lengths
-
-    def __len__(self) -> int:
-        return len(self.records)
-
-    @overload
-    def __getitem__(self, index: int) -> Example: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> list[Example]: ...
-
-    def __getitem__(self, index: int | slice) -> Example | list[Example]:
-        if isinstance(index, slice):
-            return [self.encode(record) for record in self.records[index]]
-        return self.encode(self.records[index])
 
 
 def has(folder: Path, name: str) -> bool:
